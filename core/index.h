@@ -58,8 +58,15 @@ struct bm_mem {
 };
 
 struct bm_table;		/* directory of pages, replaced as a whole when it is resized */
-struct bm_regions;		/* region bitmap, replaced as a whole when the key space grows */
 struct bm_stage;		/* staged pages */
+
+#define BM_WORD_BITS (8 * sizeof(unsigned long))
+
+/* Region bitmap, replaced as a whole when the key space grows. A clear bit: no entry there. */
+struct bm_regions {
+	u64 nregions;
+	unsigned long words[];
+};
 
 struct bm_index {
 	struct bm_table *table;		/* read by readers with acquire */
@@ -101,7 +108,8 @@ int bm_index_set_space(struct bm_index *index, u64 space);
  * Lock-free, any context, in a read-side section of the host's; sees either all or nothing of
  * what was published to one region at once.
  */
-bool bm_index_find(const struct bm_index *index, u64 block, u64 count, struct bm_entry *entry);
+static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 count,
+				 struct bm_entry *entry);
 
 /* The same, unclipped: the entry as stored. For walking in order: next block = end of entry. */
 bool bm_index_next(const struct bm_index *index, u64 block, struct bm_entry *entry);
@@ -111,13 +119,22 @@ bool bm_index_next(const struct bm_index *index, u64 block, struct bm_entry *ent
  * what was there is replaced, entries that stick out are trimmed or split. count may be any
  * length: it is cut at region boundaries, later pieces getting `cont`. With e->cont the first
  * piece is merged into the entry before it, where that is contiguous (block, spare) and of the
- * same state and region. Later stages see earlier ones. -ENOMEM: this call staged nothing, the
- * earlier stages stand. Writer.
+ * same state and region; without a block before it, cont is ignored. Blocks beyond the range stay
+ * in the runs they are in, save that what remains of a run whose start is removed becomes a run.
+ * What is there already costs little and stages nothing. Later stages see earlier ones.
+ *
+ * On error this call staged nothing, and the earlier stages stand: -ENOMEM; -EINVAL for no
+ * blocks, no such state, or blocks beyond the key space or BM_NO_BLOCK; -ENOSPC when more pages
+ * would be staged than fit (never in exclusive mode, never for up to 251 ranges within one
+ * region each between two publishes). Writer.
  */
 int bm_index_stage(struct bm_index *index, const struct bm_entry *e);
 
 /* Like bm_index_find(), with what is staged taken as done. Writer. */
 bool bm_index_peek(const struct bm_index *index, u64 block, u64 count, struct bm_entry *entry);
+
+/* How many entries begin in [from, to), with what is staged taken as done. Writer. */
+u64 bm_index_count(const struct bm_index *index, u64 from, u64 to);
 
 /* Let readers see what was staged. Can't fail. Never starts or finishes a resize. Writer. */
 void bm_index_publish(struct bm_index *index);
@@ -128,8 +145,9 @@ void bm_index_abort(struct bm_index *index);
 /*
  * Do a bounded share (some thousand pointers at most) of growing or shrinking the table, starting
  * it when due. Call after each publish; when it says BM_RESIZE_STARTED or _DONE call it again
- * when there is time. *from, *to: buckets, where the answer isn't NONE. A resize that can't get
- * memory is put off, never an error. Nothing may be staged. Writer.
+ * when there is time; index->next tells whether a resize is still under way. *from, *to:
+ * buckets, where the answer isn't NONE. A resize that can't get memory is put off, never an
+ * error. Nothing may be staged. Writer.
  */
 enum bm_resize bm_index_work(struct bm_index *index, u32 *from, u32 *to);
 
@@ -138,9 +156,28 @@ u32 bm_index_grown(u32 buckets);
 u32 bm_index_shrunk(u32 buckets);
 
 /*
- * While nobody reads (loading), pages may be changed in place: much faster. Turning it off
- * trims the slack. Writer; the index starts with it off.
+ * While nobody reads (loading), pages may be changed in place: much faster. bm_index_find() and
+ * bm_index_next() then see what is staged. Turning it off trims the slack. Nothing may be staged
+ * in either case. Writer; the index starts with it off.
  */
 void bm_index_set_exclusive(struct bm_index *index, bool on);
+
+/* bm_index_find() where the bitmap of one region doesn't settle it. */
+bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count,
+			struct bm_entry *entry);
+
+static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 count,
+				 struct bm_entry *entry)
+{
+	const struct bm_regions *regions = bm_load_acquire(&index->regions);
+	u64 region = block >> BM_REGION_SHIFT;
+
+	if (region >= regions->nregions)
+		return false;
+	if (count <= BM_REGION - (block & (BM_REGION - 1)) &&
+	    !(bm_load_acquire(&regions->words[region / BM_WORD_BITS]) >> region % BM_WORD_BITS & 1))
+		return false;
+	return bm_index_find_near(index, block, count, entry);
+}
 
 #endif

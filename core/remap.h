@@ -41,7 +41,7 @@ struct bm;
 
 #define BM_NOWHERE	 (~0ull)	/* no sector; for a spare sector: choose one */
 #define BM_SCRATCH_LEAST 2u		/* blocks of scratch memory that an operation needs */
-#define BM_OP_RUNS	 16u		/* runs that one operation commits at a time */
+#define BM_OP_RUNS	 12u		/* runs that one operation commits at a time */
 
 /* ---- creation ---- */
 
@@ -71,7 +71,7 @@ struct bm_policy {
 	bool relocate_writes;	/* a failed write goes to the spare (on) */
 	bool relocate_marginal; /* a block that could be read at a retry goes too (on) */
 	u32 read_retries;	/* of a single block, before it is pending (2) */
-	u32 breaker_limit;	/* blocks failed in a row with no write done on main (128) */
+	u32 breaker_limit;	/* blocks failed in a row with no write done on main (1024) */
 };
 
 void bm_get_policy(const struct bm *bm, struct bm_policy *policy);
@@ -114,7 +114,8 @@ enum bm_op_kind {
 	BM_OP_REMOVE,	/* copy back, verify, drop the mappings of the range */
 	BM_OP_SCRUB,	/* read the range, treat what fails as a read would; retry pending */
 	BM_OP_CHECK,	/* compare both copies; with BM_OP_REPAIR_IT rewrite what is bad */
-	BM_OP_UPDATE,	/* write the superblocks: op->format's label, or a new main size */
+	BM_OP_UPDATE,	/* rewrite the superblocks: op->format's label (unless NULL), and
+			 * op->count as the new size of main (unless 0; -EBUSY: in use beyond) */
 	BM_OP_RETRY,	/* leave read-only mode if the metadata can be written again */
 };
 
@@ -176,23 +177,50 @@ struct bm_check {	/* from BM_OP_CHECK */
 struct bm_run {
 	u64 block, spare;
 	u32 count;
-	u8 kind;	/* enum bm_record_kind */
+	u8 kind; /* enum bm_record_kind */
 	bool cont;
+	bool taken; /* its spare blocks were allocated for it */
 };
 
+struct bm_load;
+
 struct bm_op_state {
-	int line[4];	/* where each level of the operation goes on */
-	u64 start, end;	/* range held, in blocks */
-	u64 at, len, limit, aim, home;
-	u64 ticket;
+	int line[4]; /* where each level goes on: core/co.h */
+	struct bm_op *next_waiting, *next_commit;
+	u64 first, last;   /* blocks of the whole operation: [first, last) */
+	u64 at;		   /* the next block to handle */
+	u64 home;	   /* where it lives, on `device` */
+	u64 target;	   /* block of the spare that is being written */
+	u64 base;	   /* ADD: first spare block reserved for this chunk */
+	u64 suspect, suspect_end; /* the smallest range that failed as a whole */
+	u64 doubt_end;	   /* blocks before this one are marginal, even if they read well */
+	u32 piece;	   /* blocks from `at` on that live in one place and state */
+	u32 chunk;	   /* blocks to try at once */
+	u32 length;	   /* blocks of the step under way, or to be placed */
+	u32 placed, got;   /* of `length`, so far; and by the step under way */
+	u32 copied, reserved;
+	u32 tries, retries, probes;
+	u32 nruns;
 	struct bm_run runs[BM_OP_RUNS];
-	u32 nruns, next_run, tries, i;
-	int status, first_error;
-	u8 slot, wait, outcome, probe;
-	bool leader, alive, marginal, holding, flush, verified;
-	struct bm_op *next;
-	u64 a, b, c, d;
-	void *p;
+	int error;	   /* of the level just left */
+	int client;	   /* what the client will be told if nothing else goes wrong */
+	u16 slot;	   /* of the range held, or BM_NO_SLOT */
+	u8 device;	   /* enum bm_device */
+	u8 state;	   /* enum bm_state of the piece */
+	u8 outcome;	   /* of the commit */
+	bool waiting;	   /* in one of the lists of those who wait */
+	bool limbo;	   /* the outcome of its commit is unknown */
+	bool flush;	   /* the spare must be flushed before the commit */
+	bool fixed;	   /* the spare block is given, not to be chosen */
+	bool alive;	   /* main did something right during this operation */
+	bool probed;
+	bool found, any;
+	bool good[2], failed[2];
+	u64 base_pos;	   /* ADD: first block of this chunk */
+	u64 i, j;	   /* OPEN, CHECK: positions in the log */
+	u64 seq, epoch;
+	u32 ring, crc, copy;
+	struct bm_load *load;
 };
 
 struct bm_op {
@@ -203,8 +231,8 @@ struct bm_op {
 	u64 count;
 	u64 spare;		/* ADD: sector of the spare, or BM_NOWHERE */
 	void *scratch;		/* all but DISCARD: memory of the host's, kept until done */
-	u32 scratch_size;	/* bytes; at least BM_SCRATCH_LEAST blocks, and for OPEN, FORMAT,
-				 * CHECK also BM_LOG_MAX_SIZE; more is faster */
+	u32 scratch_size;	/* bytes; at least BM_SCRATCH_LEAST blocks; for OPEN, FORMAT, UPDATE,
+				 * CHECK at least 2 * BM_LOG_MAX_SIZE; more is faster */
 	const struct bm_format *format;
 	void *host;		/* the host's own */
 	/* Results. */

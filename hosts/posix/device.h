@@ -18,20 +18,22 @@ enum device_kind { DEVICE_FILE, DEVICE_BLOCK, DEVICE_NBD };
 
 enum device_flags {
 	DEVICE_READ_ONLY = 1 << 0,
-	DEVICE_LOCK = 1 << 1,	/* nobody else may hold it: flock(2) and, on a block device, O_EXCL */
+	DEVICE_LOCK = 1 << 1, /* nobody else may hold it: flock(2) and, on a block device, O_EXCL */
 };
 
 struct device_info {
 	enum device_kind kind;
-	const char *name;	/* as given by the user; for messages */
-	uint64_t size;		/* bytes */
-	uint32_t block_size;	/* logical block in bytes, 512 or 4096 (512 for files, or a server's minimum) */
-	uint32_t physical;	/* physical block or preferred size, bytes */
-	bool read_only;		/* the device itself can't be written */
+	const char *name;    /* as given by the user; for messages */
+	uint64_t size;       /* bytes */
+	uint32_t block_size; /* logical block in bytes, 512 or 4096 (512 for files, or a server's
+				minimum) */
+	uint32_t physical;   /* physical block or preferred size, bytes */
+	bool read_only;      /* the device itself can't be written */
 	bool can_trim, can_zero, can_multi_conn;
 	bool rotational;
-	char identity[64];	/* what stays the same when the device gets another name: "wwn-..", "serial-..",
-				 * "partuuid-..", else "ext4-UUID" and the like from libblkid; "" if nothing */
+	char identity[64]; /* what stays the same when the device gets another name: "wwn-..",
+			    * "serial-..", "partuuid-..", else "ext4-UUID" and the like from
+			    * libblkid; "" if nothing */
 };
 
 /*
@@ -57,7 +59,8 @@ int device_flush(struct device *dev);
  * Holes: the extent at offset, at most `length` long: *hole if it reads as zeroes and takes no
  * room. -EOPNOTSUPP where the device can't tell.
  */
-int device_extent(struct device *dev, uint64_t offset, uint64_t length, uint64_t *extent, bool *hole);
+int device_extent(struct device *dev, uint64_t offset, uint64_t length, uint64_t *extent,
+		  bool *hole);
 
 /* Read the size again (a file may have grown); bytes, or a negative errno. */
 int64_t device_size(struct device *dev);

@@ -13,8 +13,8 @@
 struct remap;
 
 struct remap_options {
-	unsigned int flags;	/* enum bm_flags */
-	const char *name;	/* of the device, for messages; NULL: the main's base name */
+	unsigned int flags; /* enum bm_flags */
+	const char *name;   /* of the device, for messages; NULL: the main's base name */
 	void (*event)(void *ctx, const struct bm_event *event); /* no lock held; may be NULL */
 	void *event_ctx;
 };
@@ -25,12 +25,16 @@ struct remap_options {
  * this spare (by uuid, in the runtime directory; besides the lock on the device itself). NULL on
  * failure: *error as in device_open(), *code the exit code.
  */
-struct remap *remap_open(struct device *main, struct device *spare, const struct remap_options *options,
-			 char **error, int *code);
+struct remap *remap_open(struct device *main, struct device *spare,
+			 const struct remap_options *options, char **error, int *code);
 
 /* Format the spare and leave it open; never writes to main. */
-struct remap *remap_format(struct device *main, struct device *spare, const struct bm_format *format,
-			   const struct remap_options *options, char **error, int *code);
+struct remap *remap_format(struct device *main, struct device *spare,
+			   const struct bm_format *format, const struct remap_options *options,
+			   char **error, int *code);
+
+/* The process has forked and goes on as the child: tell others its pid. Before any request. */
+void remap_forked(struct remap *remap);
 
 /* No request may be under way. */
 void remap_close(struct remap *remap);
@@ -46,7 +50,8 @@ int remap_zero(struct remap *remap, uint64_t offset, uint64_t length, bool may_t
 int remap_discard(struct remap *remap, uint64_t offset, uint64_t length, bool fua);
 int remap_flush(struct remap *remap);
 /* As device_extent(), honest about remapped, pending and lost blocks (never holes). */
-int remap_extent(struct remap *remap, uint64_t offset, uint64_t length, uint64_t *extent, bool *hole);
+int remap_extent(struct remap *remap, uint64_t offset, uint64_t length, uint64_t *extent,
+		 bool *hole);
 
 /*
  * Run an operation to its end (ADD, REMOVE, SCRUB, CHECK, UPDATE, RETRY ...): the caller has

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * serve: look at main and spare, so that what is wrong is told in words and with the right exit
+ * code, then become nbdkit with our plugin. close: ask a server to end, and wait until it has.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/number.h"
+#include "cli/target.h"
+
+#ifndef BLKMEND_PLUGIN_PATH
+#define BLKMEND_PLUGIN_PATH "/usr/lib/nbdkit/plugins/nbdkit-blkmend-plugin.so"
+#endif
+#define PLUGIN_FILE "nbdkit-blkmend-plugin.so"
+#define CLOSE_SECONDS 60
+
+struct words {
+	char **word;
+	int count, room;
+	bool failed;
+};
+
+static void put(struct words *w, char *word)
+{
+	if (w->count + 1 >= w->room) {
+		int room = w->room ? w->room * 2 : 32;
+		char **grown = realloc(w->word, (size_t)room * sizeof(*grown));
+
+		if (!grown) {
+			w->failed = true;
+			return;
+		}
+		w->word = grown;
+		w->room = room;
+	}
+	if (!word)
+		w->failed = true;
+	w->word[w->count++] = word;
+	w->word[w->count] = NULL;
+}
+
+static void put_pair(struct words *w, const char *key, const char *value)
+{
+	char *word = NULL;
+
+	if (asprintf(&word, "%s=%s", key, value) < 0)
+		word = NULL;
+	put(w, word);
+}
+
+/* A daemon changes its directory, so paths are made absolute; links stay as they are. */
+static char *absolute(const char *spec)
+{
+	char cwd[PATH_MAX], *path = NULL;
+
+	if (*spec == '/' || target_is_uri(spec))
+		return strdup(spec);
+	if (!getcwd(cwd, sizeof(cwd)) || asprintf(&path, "%s/%s", cwd, spec) < 0)
+		return NULL;
+	return path;
+}
+
+/* The plugin beside this program in the build tree, else where it was installed. */
+static char *find_plugin(void)
+{
+	static const char *const beside[] = { "", "hosts/nbd/", "../hosts/nbd/", "nbd/", "../" };
+	const char *given = getenv("BLKMEND_PLUGIN");
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (given && *given)
+		return strdup(given);
+	self[n < 0 ? 0 : n] = 0;
+	if (strrchr(self, '/'))
+		*strrchr(self, '/') = 0;
+	for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+		char *path = NULL;
+
+		if (asprintf(&path, "%s/%s" PLUGIN_FILE, self, beside[i]) < 0)
+			return NULL;
+		if (!access(path, R_OK))
+			return path;
+		free(path);
+	}
+	return strdup(BLKMEND_PLUGIN_PATH);
+}
+
+static bool name_fits(const char *name)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "._-+";
+
+	return *name && *name != '.' && *name != '-' && strlen(name) <= 64 &&
+	       strspn(name, plain) == strlen(name);
+}
+
+/* The name for other verbs: as asked for, else main's base name, what doesn't fit replaced. */
+static int choose_name(struct cli *cli, char name[65])
+{
+	const char *base = strrchr(cli->operands[0], '/');
+
+	if (cli->name && !name_fits(cli->name))
+		return cli_fail(cli, EXIT_USAGE,
+				"--name '%s': a name is up to 64 letters, digits, . _ - and +, not "
+				"beginning with . or -",
+				cli->name);
+	if (!cli->name && target_is_uri(cli->operands[0]))
+		return cli_fail(cli, EXIT_USAGE, "%s has no plain name; give it one with --name",
+				cli->operands[0]);
+	snprintf(name, 65, "%s", cli->name ? cli->name : base ? base + 1 : cli->operands[0]);
+	for (char *p = name; *p; p++)
+		if (!strchr("._-+", *p) && !(*p >= '0' && *p <= '9') &&
+		    !((*p | 32) >= 'a' && (*p | 32) <= 'z'))
+			*p = '_';
+	if (*name == '.' || *name == '-')
+		*name = '_';
+	return EXIT_OK;
+}
+
+/* A socket that a killed server left behind may go; one that answers may not. */
+static int clear_socket(struct cli *cli, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, code = EXIT_OK;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return cli_fail(cli, EXIT_USAGE, "the socket path %s is too long; choose one with "
+				"--socket", path);
+	if (access(path, F_OK))
+		return EXIT_OK;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return cli_fail(cli, EXIT_DEVICE, "no socket can be had: %m");
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		code = cli_fail(cli, EXIT_BUSY, "a server listens on %s already", path);
+	else if (errno != ECONNREFUSED)
+		code = cli_fail(cli, EXIT_BUSY, "%s is in the way (%m)", path);
+	else if (unlink(path))
+		code = cli_fail(cli, EXIT_PERMISSION, "the stale socket %s can't be removed: %m",
+				path);
+	close(fd);
+	return code;
+}
+
+static int check_name_free(struct cli *cli, const char *name)
+{
+	json_t *request = json_pack("{s:s}", "verb", "status");
+	json_t *answer = control_call(name, request, NULL, NULL);
+	int code = EXIT_OK;
+
+	json_decref(request);
+	if (answer)
+		code = cli_fail(cli, EXIT_BUSY,
+				"%s is being served already; close it first, or choose another "
+				"--name",
+				name);
+	json_decref(answer);
+	return code;
+}
+
+static unsigned int core_flags(const struct cli *cli)
+{
+	return (cli->accept_main ? BM_ACCEPT_MAIN : 0) | (cli->accept_grown ? BM_ACCEPT_GROWN : 0);
+}
+
+/* Open both as the server will, but write nothing. */
+static int rehearse(struct cli *cli, const char *name)
+{
+	struct remap_options options = { .name = name, .flags = core_flags(cli) | BM_READ_ONLY };
+	unsigned int flags = DEVICE_LOCK | (cli->read_only ? DEVICE_READ_ONLY : 0);
+	struct device *main, *spare;
+	struct remap *remap;
+	char *error = NULL;
+	int code = 0;
+
+	main = target_device(cli, cli->operands[0], flags & ~DEVICE_LOCK, &code);
+	if (!main)
+		return code;
+	spare = target_device(cli, cli->operands[1], flags & ~DEVICE_LOCK, &code);
+	if (spare && device_same(main, spare))
+		code = cli_fail(cli, EXIT_DEVICE,
+				"%s and %s are the same device; a spare must be another one",
+				cli->operands[0], cli->operands[1]);
+	device_close(main);
+	device_close(spare);
+	if (!spare || code)
+		return code;
+	main = target_device(cli, cli->operands[0], flags, &code);
+	if (!main)
+		return code;
+	spare = target_device(cli, cli->operands[1], flags, &code);
+	if (!spare) {
+		device_close(main);
+		return code;
+	}
+	remap = remap_open(main, spare, &options, &error, &code);
+	if (!remap)
+		return cli_fail_text(cli, code, error);
+	remap_close(remap);
+	return EXIT_OK;
+}
+
+/* key=value belongs after the plugin, anything else before it. */
+static bool is_parameter(const char *word)
+{
+	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+	return n && *word != '-' && word[n] == '=';
+}
+
+struct place {
+	char name[65];
+	char *socket; /* or NULL: a TCP port */
+	char *pidfile;
+	char *uri;
+};
+
+static int choose_place(struct cli *cli, struct place *place)
+{
+	char *error = NULL;
+	const char *dir = runtime_directory(&error);
+	uint64_t port = 0;
+	int n;
+
+	if (!dir)
+		return cli_fail_text(cli, EXIT_PERMISSION, error);
+	if (cli->socket && cli->port)
+		return cli_fail(cli, EXIT_USAGE, "--socket and --port exclude each other");
+	if (cli->port && (number_decimal(cli->port, &port) || !port || port > 65535))
+		return cli_fail(cli, EXIT_USAGE, "--port is from 1 to 65535, not '%s'", cli->port);
+	n = asprintf(&place->pidfile, "%s/%s.pid", dir, place->name);
+	if (n >= 0 && cli->port)
+		n = asprintf(&place->uri, "nbd://127.0.0.1:%s", cli->port);
+	if (n >= 0 && cli->socket)
+		place->socket = absolute(cli->socket);
+	else if (n >= 0 && !cli->port)
+		n = asprintf(&place->socket, "%s/%s.nbd", dir, place->name);
+	if (n >= 0 && place->socket)
+		n = asprintf(&place->uri, "nbd+unix:///?socket=%s", place->socket);
+	if (n < 0 || (!cli->port && !place->socket))
+		return cli_fail_text(cli, EXIT_MEMORY, NULL);
+	return place->socket ? clear_socket(cli, place->socket) : EXIT_OK;
+}
+
+static void put_options(struct cli *cli, const struct place *place, struct words *w)
+{
+	put(w, "nbdkit");
+	if (!cli->daemon)
+		put(w, "--foreground");
+	put(w, "--pidfile");
+	put(w, place->pidfile);
+	if (place->socket) {
+		put(w, "--unix");
+		put(w, place->socket);
+	} else {
+		put(w, "--ipaddr");
+		put(w, "127.0.0.1");
+		put(w, "--port");
+		put(w, (char *)cli->port);
+	}
+	if (cli->read_only)
+		put(w, "--readonly");
+	for (int i = 0; i < cli->rest_count; i++)
+		if (!is_parameter(cli->rest[i]))
+			put(w, cli->rest[i]);
+}
+
+static void put_parameters(struct cli *cli, const struct place *place, struct words *w)
+{
+	put(w, find_plugin());
+	put_pair(w, "main", absolute(cli->operands[0]));
+	put_pair(w, "spare", absolute(cli->operands[1]));
+	put_pair(w, "name", place->name);
+	if (cli->read_only)
+		put(w, "read-only=true");
+	if (cli->accept_main)
+		put(w, "accept-main=true");
+	if (cli->accept_grown)
+		put(w, "accept-grown=true");
+	for (int i = 0; i < cli->rest_count; i++)
+		if (is_parameter(cli->rest[i]))
+			put(w, cli->rest[i]);
+}
+
+static void tell(struct cli *cli, const struct place *place)
+{
+	if (cli->json) {
+		json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", place->name, "uri",
+					 place->uri, "main", cli->operands[0], "spare",
+					 cli->operands[1], "pid", (json_int_t)getpid());
+
+		cli_json(json);
+		json_decref(json);
+	} else {
+		printf("%s is served at %s\n", place->name, place->uri);
+		printf("Use it with nbdfuse, qemu, nbd-client or nbdcopy; look at it with blkmend "
+		       "map %s;\n%s with blkmend close %s.\n",
+		       place->name, cli->daemon ? "end it" : "end it with Ctrl-C or", place->name);
+	}
+	fflush(stdout);
+}
+
+int verb_serve(struct cli *cli)
+{
+	struct place place = { 0 };
+	struct words words = { 0 };
+	int code;
+
+	if (cli->foreground && cli->daemon)
+		return cli_fail(cli, EXIT_USAGE, "--foreground and --daemon exclude each other");
+	code = choose_name(cli, place.name);
+	if (code == EXIT_OK)
+		code = check_name_free(cli, place.name);
+	if (code == EXIT_OK && !cli->no_check)
+		code = rehearse(cli, place.name);
+	if (code == EXIT_OK)
+		code = choose_place(cli, &place);
+	if (code != EXIT_OK)
+		return code;
+	put_options(cli, &place, &words);
+	put_parameters(cli, &place, &words);
+	if (words.failed)
+		return cli_fail_text(cli, EXIT_MEMORY, NULL);
+	tell(cli, &place);
+	execvp("nbdkit", words.word);
+	return cli_fail(cli, EXIT_DEVICE,
+			errno == ENOENT ? "nbdkit is not installed; install it (package nbdkit)"
+					: "nbdkit can't be started: %m");
+}
+
+/* ---- close ---- */
+
+/* A process that has ended but has not been waited for is gone all the same. */
+static bool running(pid_t pid)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	if (kill(pid, 0) && errno == ESRCH)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return errno != ENOENT;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return state != 'Z' && state != 'X';
+}
+
+int verb_close(struct cli *cli)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+	const char *name = cli->operands[0];
+	json_t *status = NULL;
+	struct target target;
+	pid_t pid;
+	int code = target_open(cli, name, TARGET_SERVED, &target);
+
+	if (code == EXIT_OK)
+		code = target_ask(cli, &target, json_pack("{s:s}", "verb", "status"), NULL, NULL,
+				  &status);
+	pid = (pid_t)get_number(status, "pid");
+	json_decref(status);
+	if (code == EXIT_OK)
+		code = target_ask(cli, &target, json_pack("{s:s}", "verb", "close"), NULL, NULL,
+				  NULL);
+	for (int i = 0; code == EXIT_OK && pid > 0 && running(pid); i++) {
+		if (i == CLOSE_SECONDS * 50)
+			code = cli_fail(cli, EXIT_BUSY,
+					"%s has been told to end, but is still there after %d s "
+					"(pid %d); do clients still hold it?",
+					name, CLOSE_SECONDS, (int)pid);
+		nanosleep(&nap, NULL);
+	}
+	if (code == EXIT_OK && cli->json)
+		printf("{\"closed\": \"%s\"}\n", name);
+	target_close(&target);
+	return code;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Changing the map by hand: "add", "release", "import", "reset". */
+#include "hosts/posix/command_verbs.h"
+
+typedef unsigned long long ull;
+
+/* How many sectors of the range are in which state now. */
+static void states_of(struct remap *remap, uint64_t sector, uint64_t count, uint64_t sums[BM_BAD])
+{
+	uint64_t at = sector, end = sector + count;
+	struct bm_extent e;
+
+	memset(sums, 0, BM_BAD * sizeof(*sums));
+	while (command_walk(remap, false, &at, &e, 1) && e.sector < end) {
+		uint64_t from = e.sector < sector ? sector : e.sector;
+		uint64_t to = e.sector + e.count < end ? e.sector + e.count : end;
+
+		if (to > from && e.state < BM_BAD)
+			sums[e.state] += to - from;
+	}
+}
+
+static json_t *needs_main(const struct command *c)
+{
+	if (remap_main(c->remap))
+		return NULL;
+	return command_error(COMMAND_USAGE,
+			     "%s: the main disk is needed for this; name it with --main DEV",
+			     remap_name(c->remap));
+}
+
+/* Why a remap was refused, and what to do. */
+static json_t *add_error(const struct command *c, const struct bm_op *op)
+{
+	ull sector = op->sector, last = op->sector + op->count - 1, spare = op->spare;
+	const char *name = remap_name(c->remap);
+	int exit = command_exit(op->error);
+
+	switch (-op->error) {
+	case EEXIST:
+		return command_error(exit,
+				     "%s: sector %llu is already remapped; release it first if it "
+				     "is to live elsewhere",
+				     name, op->bad == BM_NOWHERE ? sector : (ull)op->bad);
+	case EBUSY:
+		return command_error(exit,
+				     "%s: spare sectors from %llu on are in use or bad; choose "
+				     "others, or let blkmend choose (no --to)",
+				     name, spare);
+	case EPERM:
+		return command_error(COMMAND_USAGE,
+				     "%s: spare sector %llu belongs to blkmend's own metadata; "
+				     "choose one in the data area that blkmend status shows",
+				     name, spare);
+	case ENOSPC:
+		return command_error(exit,
+				     "%s: the spare is full, sectors %llu to %llu can't be "
+				     "remapped; release remaps, or move to a larger spare",
+				     name, sector, last);
+	case ERANGE:
+		return command_error(exit,
+				     "%s: sectors %llu to %llu, or their place on the spare, lie "
+				     "beyond the end of the device",
+				     name, sector, last);
+	case EROFS:
+		return command_error(exit,
+				     "%s: the map is read-only, nothing can be remapped; blkmend "
+				     "health %s says why",
+				     name, name);
+	case EINVAL:
+		return command_error(exit,
+				     "%s: the spare sector %llu does not begin a block, or the "
+				     "range meets itself there",
+				     name, spare);
+	default:
+		return command_error(exit, "%s: sectors %llu to %llu could not be remapped: %s",
+				     name, sector, last, strerror(-op->error));
+	}
+}
+
+static int add_range(const struct command *c, struct bm_op *op, uint64_t sector, uint64_t count,
+		     uint64_t spare)
+{
+	bm_op_init(op, BM_OP_ADD, sector, count);
+	op->spare = spare;
+	if (command_flag(c, "no_copy"))
+		op->flags |= BM_OP_NO_COPY;
+	return remap_run(c->remap, op);
+}
+
+json_t *command_add(const struct command *c)
+{
+	uint64_t sector, count, spare = BM_NOWHERE, at, sums[BM_BAD];
+	json_t *error = needs_main(c);
+	struct bm_extent first = { 0 };
+	struct bm_op op;
+
+	if (!error)
+		error = command_range(c, &sector, &count);
+	if (error)
+		return error;
+	if (json_object_get(c->request, "spare") && !command_number(c, "spare", &spare))
+		return command_error(COMMAND_USAGE, "%s: \"spare\" is not a sector",
+				     remap_name(c->remap));
+	if (add_range(c, &op, sector, count, spare))
+		return add_error(c, &op);
+	states_of(c->remap, sector, count, sums);
+	at = sector;
+	command_walk(c->remap, false, &at, &first, 1);
+	return command_result(json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:o}", "sector", (json_int_t)sector, "count",
+		(json_int_t)count, "mapped", (json_int_t)sums[BM_MAPPED], "lost",
+		(json_int_t)sums[BM_LOST], "pending", (json_int_t)sums[BM_PENDING], "spare",
+		first.spare == BM_NOWHERE
+			? json_null()
+			: json_integer((json_int_t)(first.spare + sector - first.sector))));
+}
+
+static json_t *release_error(const struct command *c, const struct bm_op *op)
+{
+	const char *name = remap_name(c->remap);
+	ull sector = op->sector, last = op->sector + op->count - 1;
+	int exit = command_exit(op->error);
+
+	switch (-op->error) {
+	case ENOENT:
+		return command_error(exit, "%s: nothing is remapped in sectors %llu to %llu", name,
+				     sector, last);
+	case EROFS:
+		return command_error(exit, "%s: the map is read-only; blkmend health %s says why",
+				     name, name);
+	case EIO:
+	case ENODATA:
+	case EILSEQ:
+		return command_error(exit,
+				     "%s: sector %llu can't be copied back: the disk still fails "
+				     "there, or its contents are lost. It stays remapped; --force "
+				     "lets it go without its contents",
+				     name, op->bad == BM_NOWHERE ? sector : (ull)op->bad);
+	default:
+		return command_error(exit, "%s: sectors %llu to %llu could not be released: %s",
+				     name, sector, last, strerror(-op->error));
+	}
+}
+
+json_t *command_release(const struct command *c)
+{
+	uint64_t sector, count, before[BM_BAD], after[BM_BAD];
+	json_t *error = needs_main(c);
+	struct bm_op op;
+
+	if (!error)
+		error = command_range(c, &sector, &count);
+	if (error)
+		return error;
+	states_of(c->remap, sector, count, before);
+	bm_op_init(&op, BM_OP_REMOVE, sector, count);
+	if (command_flag(c, "force"))
+		op.flags |= BM_OP_FORCE;
+	if (remap_run(c->remap, &op))
+		return release_error(c, &op);
+	states_of(c->remap, sector, count, after);
+	return command_result(
+		json_pack("{s:I, s:I, s:I, s:I}", "sector", (json_int_t)sector, "count",
+			  (json_int_t)count, "released",
+			  (json_int_t)(before[BM_MAPPED] + before[BM_PENDING] + before[BM_LOST] -
+				       after[BM_MAPPED] - after[BM_PENDING] - after[BM_LOST]),
+			  "pending", (json_int_t)after[BM_PENDING]));
+}
+
+/* ---- import ---- */
+
+struct import_sums {
+	uint64_t added, already, lost;
+};
+
+/* Add what of [sector, end) is not in the map yet. NULL or the error. */
+static json_t *import_range(const struct command *c, uint64_t sector, uint64_t end,
+			    struct import_sums *sums)
+{
+	bool dry = command_flag(c, "dry_run");
+
+	while (sector < end) {
+		uint64_t at = sector, gap_end = end, next = end, states[BM_BAD];
+		struct bm_extent e;
+		struct bm_op op;
+
+		if (command_walk(c->remap, false, &at, &e, 1) && e.sector < end) {
+			gap_end = e.sector > sector ? e.sector : sector;
+			next = e.sector + e.count < end ? e.sector + e.count : end;
+			sums->already += next - gap_end;
+		}
+		if (gap_end > sector && !dry) {
+			if (add_range(c, &op, sector, gap_end - sector, BM_NOWHERE))
+				return add_error(c, &op);
+			states_of(c->remap, sector, gap_end - sector, states);
+			sums->lost += states[BM_LOST];
+		}
+		sums->added += gap_end - sector;
+		sector = next;
+	}
+	return NULL;
+}
+
+/* Run number i, widened to whole blocks. False: not a run on this disk. */
+static bool import_run(const json_t *runs, size_t i, const struct bm_super *s, uint64_t *sector,
+		       uint64_t *end)
+{
+	const json_t *run = json_array_get(runs, i);
+	const json_t *first = json_array_get(run, 0), *count = json_array_get(run, 1);
+	uint64_t block = s->block_size / BM_SECTOR;
+
+	if (!json_is_integer(first) || !json_is_integer(count) || json_integer_value(first) < 0 ||
+	    json_integer_value(count) < 1)
+		return false;
+	*sector = (uint64_t)json_integer_value(first);
+	*end = *sector + (uint64_t)json_integer_value(count);
+	if (*end > s->main_sectors)
+		return false;
+	*sector -= *sector % block;
+	*end = (*end + block - 1) / block * block;
+	return true;
+}
+
+json_t *command_import(const struct command *c)
+{
+	const json_t *runs = json_object_get(c->request, "runs");
+	struct import_sums sums = { 0 };
+	json_t *error = needs_main(c);
+	struct bm_status status;
+	uint64_t sector, end;
+
+	if (error)
+		return error;
+	command_status_of(c->remap, &status);
+	/* All of it is checked before any of it is done. */
+	for (size_t i = 0; i < json_array_size(runs); i++)
+		if (!import_run(runs, i, &status.super, &sector, &end))
+			return command_error(COMMAND_USAGE,
+					     "%s: the list names a sector beyond the end of the "
+					     "disk, whose last is %llu; nothing was imported",
+					     remap_name(c->remap),
+					     (ull)status.super.main_sectors - 1);
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		import_run(runs, i, &status.super, &sector, &end);
+		error = import_range(c, sector, end, &sums);
+		if (error)
+			return error;
+	}
+	return command_result(json_pack("{s:I, s:I, s:I}", "added", (json_int_t)sums.added,
+					"already", (json_int_t)sums.already, "lost",
+					(json_int_t)sums.lost));
+}
+
+/* Close the breaker, and leave read-only mode if the metadata can be written again. */
+json_t *command_reset(const struct command *c)
+{
+	struct bm_status status;
+	struct bm_op op;
+	int err;
+
+	bm_reset_breaker(remap_hold(c->remap));
+	remap_release(c->remap);
+	bm_op_init(&op, BM_OP_RETRY, 0, 0);
+	err = remap_run(c->remap, &op);
+	if (err)
+		return command_error(command_exit(err),
+				     "%s: the metadata still can't be written (%s); look at the "
+				     "spare's connection, then try again",
+				     remap_name(c->remap), strerror(-err));
+	command_status_of(c->remap, &status);
+	return command_result(json_pack("{s:s, s:s, s:b}", "name", remap_name(c->remap), "mode",
+					command_mode_name(status.mode), "breaker_closed",
+					(int)(status.breaker == BM_BREAKER_CLOSED)));
+}

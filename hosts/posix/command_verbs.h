@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files behind command_run() share; the contract is in command.h. */
+#ifndef BLKMEND_COMMAND_VERBS_H
+#define BLKMEND_COMMAND_VERBS_H
+
+#include "hosts/posix/command.h"
+
+struct command {
+	struct remap *remap;
+	json_t *request;
+	command_progress *progress; /* may be NULL */
+	void *ctx;
+};
+
+/* Exit codes of the command, as in cryptsetup(8). */
+enum command_exit {
+	COMMAND_USAGE = 1,
+	COMMAND_PERMISSION = 2,
+	COMMAND_MEMORY = 3,
+	COMMAND_DEVICE = 4,
+	COMMAND_BUSY = 5,
+};
+int command_exit(int err);
+
+json_t *command_error(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* {"result": object}; steals the reference. */
+json_t *command_result(json_t *object);
+
+/* A string for JSON: bytes that aren't UTF-8 (file names, a damaged label) become '?'. NULL: null.
+ */
+json_t *command_text(const char *text);
+
+/* Members of the request. A number that is missing or not one is *false*. */
+bool command_number(const struct command *c, const char *member, uint64_t *value);
+bool command_flag(const struct command *c, const char *member);
+
+/* The range of the request, widened to whole blocks if "single" is set; NULL or the error. */
+json_t *command_range(const struct command *c, uint64_t *sector, uint64_t *count);
+
+/* Hand a progress object (stolen) to whoever listens; false: stop. */
+bool command_tell(const struct command *c, json_t *progress);
+
+/*
+ * Walk the map (bad: the list of bad spare blocks), a share at a time so that the core isn't held
+ * for long: up to `max` extents from *at on. Returns how many; fewer than max at the end.
+ */
+size_t command_walk(struct remap *remap, bool bad, uint64_t *at, struct bm_extent *extents,
+		    size_t max);
+#define COMMAND_WALK 1024
+
+void command_status_of(struct remap *remap, struct bm_status *status);
+const char *command_state_name(enum bm_state state);
+const char *command_mode_name(enum bm_mode mode);
+
+typedef json_t *command_fn(const struct command *c);
+command_fn command_status, command_health, command_map, command_check;
+command_fn command_add, command_release, command_import, command_reset;
+command_fn command_scrub;
+
+/* What a scrub of this remap is doing, for "status": a new reference. */
+json_t *command_scrub_state(struct remap *remap);
+
+#endif

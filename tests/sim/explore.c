@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "explore.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CHOICES_MAX 48
+
+/* The sectors of the metadata that a cut could leave in more than one state. */
+struct choices {
+	struct {
+		u64 sector;
+		u32 width, copy;
+		const u8 *data[DISK_CHOICES];
+	} of[CHOICES_MAX];
+	u32 count;
+	u64 product[2]; /* for each copy */
+};
+
+void explore_init(struct explorer *ex, const struct geometry *geometry)
+{
+	memset(ex, 0, sizeof(*ex));
+	ex->depth = 1;
+	ex->limit = 4096;
+	ex->samples = 64;
+	ex->layout.block_size = geometry->block_size;
+	ex->layout.log_size = geometry->log_size;
+	ex->layout.main_sectors = geometry->main_sectors;
+	ex->layout.spare_sectors = geometry->spare_sectors;
+	if (bm_super_layout(&ex->layout, NULL) != 0)
+		report_fail("a spare of %u sectors can't be laid out", geometry->spare_sectors);
+	for (u32 i = 0; i < EXPLORE_DEPTH; i++) {
+		arena_init(&ex->arena[i], 64u << 20);
+		host_init(&ex->child[i], geometry, &ex->arena[i], NULL);
+	}
+}
+
+void explore_free(struct explorer *ex)
+{
+	for (u32 i = 0; i < EXPLORE_DEPTH; i++) {
+		host_free(&ex->child[i]);
+		arena_free(&ex->arena[i]);
+	}
+	model_free(&ex->after);
+}
+
+/* ---- what a core should look like ---- */
+
+static void structure_extent(const struct host *host, const struct bm_extent *e, u8 *used)
+{
+	const struct bm_super *super = &host->super;
+	u64 log_end = super->log_start[0] +
+		      (u64)super->log_max * (super->log_size / SECTOR);
+
+	if (e->sector + e->count > super->main_sectors)
+		report_fail("main sector %llu is mapped, beyond the end",
+			    (unsigned long long)e->sector);
+	if (e->spare == BM_NOWHERE) {
+		if (e->state == BM_MAPPED)
+			report_fail("main sector %llu is mapped to nowhere",
+				    (unsigned long long)e->sector);
+		return;
+	}
+	if (e->spare < super->data_start || e->spare + e->count > super->data_end ||
+	    (e->spare < log_end && super->log_start[0] < e->spare + e->count))
+		report_fail("main sector %llu lives in spare sector %llu, which is no data area",
+			    (unsigned long long)e->sector, (unsigned long long)e->spare);
+	for (u64 s = e->spare; s < e->spare + e->count; s++)
+		if (used[s]++ != 0)
+			report_fail("spare sector %llu is used twice (main sector %llu)",
+				    (unsigned long long)s, (unsigned long long)e->sector);
+}
+
+void explore_structure(const struct host *host)
+{
+	u64 at = 0, last = 0, sums[BM_BAD + 1] = { 0 }, spare = 0;
+	u8 *used = calloc(host->super.spare_sectors, 1);
+	struct bm_status status;
+	struct bm_extent e;
+
+	while (bm_walk(host->bm, &at, &e)) {
+		if (e.count == 0 || e.sector < last || at != e.sector + e.count)
+			report_fail("the walk of the map goes astray at %llu",
+				    (unsigned long long)e.sector);
+		last = at;
+		structure_extent(host, &e, used);
+		sums[e.state] += e.count;
+		spare += e.spare != BM_NOWHERE ? e.count : 0;
+	}
+	for (at = 0; bm_walk_bad(host->bm, &at, &e);)
+		for (u64 s = e.sector; s < e.sector + e.count; s++)
+			used[s]++;
+	bm_get_status(host->bm, &status);
+	if (status.mapped != sums[BM_MAPPED] || status.pending != sums[BM_PENDING] ||
+	    status.lost != sums[BM_LOST])
+		report_fail("status counts %llu mapped, %llu pending, %llu lost, "
+			    "but the map has %llu, %llu, %llu",
+			    (unsigned long long)status.mapped, (unsigned long long)status.pending,
+			    (unsigned long long)status.lost, (unsigned long long)sums[BM_MAPPED],
+			    (unsigned long long)sums[BM_PENDING],
+			    (unsigned long long)sums[BM_LOST]);
+	if (spare > status.spare_used)
+		report_fail("%llu sectors of the spare are mapped, %llu are used",
+			    (unsigned long long)spare, (unsigned long long)status.spare_used);
+	free(used);
+}
+
+u64 explore_fingerprint(const struct host *host)
+{
+	struct bm_extent e;
+	u64 hash = 1, at;
+
+	for (at = 0; bm_walk(host->bm, &at, &e);)
+		for (u64 i = 0; i < e.count; i++) {
+			u64 x = hash ^ (e.sector + i) << 20 ^ (u64)e.state << 60 ^
+				(e.spare == BM_NOWHERE ? ~0ull : e.spare + i);
+
+			hash = rng_next(&x);
+		}
+	for (at = 0; bm_walk_bad(host->bm, &at, &e);)
+		for (u64 i = 0; i < e.count; i++) {
+			u64 x = hash ^ (e.sector + i) << 1 ^ 1ull << 63;
+
+			hash = rng_next(&x);
+		}
+	return hash;
+}
+
+/* ---- what a client would read ---- */
+
+static void verify_sector(const struct host *origin, const struct host *child,
+			  const struct bm_route *route, u64 sector, u64 at)
+{
+	enum bm_device device = route->target == BM_TO_MAIN ? BM_MAIN : BM_SPARE;
+	const u8 *choice[DISK_CHOICES];
+	char name[80];
+	u32 n;
+
+	report->count[COUNT_READS]++;
+	if (route->target == BM_TO_NOBODY) {
+		if (!model_allows_after_cut(origin->model, sector, MODEL_EIO))
+			report_fail("after the cut main sector %llu is unreadable for no reason",
+				    (unsigned long long)sector);
+		return;
+	}
+	if (disk_unreadable(&child->disk[device], at))
+		return;
+	n = disk_choices(&origin->disk[device], at, choice);
+	for (u32 i = 0; i < n; i++) {
+		if (model_allows_after_cut(origin->model, sector, content_read(choice[i], sector)))
+			continue;
+		content_name(choice[i], name, sizeof(name));
+		report_fail("after the cut main sector %llu (on %s, sector %llu) reads as %s",
+			    (unsigned long long)sector, device == BM_MAIN ? "main" : "the spare",
+			    (unsigned long long)at, name);
+	}
+}
+
+static void verify_reads(const struct host *origin, const struct host *child)
+{
+	u64 end = child->super.main_sectors;
+	struct bm_route route;
+
+	for (u64 s = 0; s < end; s += route.count) {
+		bm_route(child->bm, BM_REQ_READ, s, end - s, &route);
+		if (route.count == 0 || route.count > end - s)
+			report_fail("bm_route() gives %llu sectors",
+				    (unsigned long long)route.count);
+		if (route.target == BM_TO_CORE)
+			report_fail("main sector %llu is held right after recovery",
+				    (unsigned long long)s);
+		for (u64 i = 0; i < route.count && s + i < origin->model->sectors; i++)
+			verify_sector(origin, child, &route, s + i, route.sector + i);
+	}
+}
+
+static void verify_place(const struct host *origin, const struct host *child)
+{
+	u64 per = origin->geometry.block_size / SECTOR;
+
+	for (u64 b = 0; b < child->super.main_sectors / per; b++) {
+		struct bm_extent e;
+		u64 at = b * per;
+		bool mapped = bm_walk(child->bm, &at, &e) && e.sector <= b * per &&
+			      e.spare != BM_NOWHERE;
+
+		if (origin->place[b] & (mapped ? PLACE_MAPPED : PLACE_UNMAPPED))
+			continue;
+		report_fail("after the cut main block %llu is %smapped, which is not what was "
+			    "acknowledged", (unsigned long long)b, mapped ? "" : "not ");
+	}
+}
+
+int explore_recover(struct explorer *ex, const struct host *origin, struct host *child)
+{
+	int error;
+
+	(void)ex;
+	report->count[COUNT_STATES]++;
+	child->model = origin->model;
+	error = host_start(child);
+	if (error != 0)
+		report_fail("bm_create() fails with %d", error);
+	error = host_open(child);
+	if (child->stop)
+		return -EINTR;
+	if (error != 0)
+		return error;
+	explore_structure(child);
+	verify_place(origin, child);
+	verify_reads(origin, child);
+	return 0;
+}
+
+/* ---- the states ---- */
+
+static bool is_data(const struct bm_super *s, u64 sector)
+{
+	u64 log_end = s->log_start[0] + (u64)s->log_max * (s->log_size / SECTOR);
+
+	return sector >= s->data_start && sector < s->data_end &&
+	       (sector < s->log_start[0] || sector >= log_end);
+}
+
+/* Sectors that a superblock or a log block may stand in; the rest of a superblock's 4096 bytes is
+ * never looked at. */
+static bool is_metadata(const struct bm_super *s, u64 sector)
+{
+	if (sector < 8 || sector >= bm_super_sector(s->spare_sectors, 1))
+		return sector == 0 || sector == bm_super_sector(s->spare_sectors, 1);
+	return !is_data(s, sector);
+}
+
+static void choices_add(struct choices *all, const struct explorer *ex, const struct disk *spare,
+			u64 sector)
+{
+	u32 n = all->count;
+
+	for (u32 i = 0; i < n; i++)
+		if (all->of[i].sector == sector)
+			return;
+	if (n == CHOICES_MAX)
+		report_fail("more than %d sectors of metadata are unflushed", CHOICES_MAX);
+	all->of[n].sector = sector;
+	all->of[n].width = disk_choices(spare, sector, all->of[n].data);
+	all->of[n].copy = sector >= ex->layout.log_start[1];
+	if (all->of[n].width == 1)
+		return;
+	all->product[all->of[n].copy] *= all->of[n].width;
+	all->count++;
+}
+
+static void choices_find(struct choices *all, const struct explorer *ex, const struct disk *spare)
+{
+	all->count = 0;
+	all->product[0] = all->product[1] = 1;
+	for (u32 i = 0; i < spare->nwrites; i++) {
+		const struct disk_write *w = &spare->writes[i];
+
+		for (u32 k = 0; k < w->count; k++)
+			if ((w->live & 1ull << k) && is_metadata(&ex->layout, w->sector + k))
+				choices_add(all, ex, spare, w->sector + k);
+	}
+}
+
+struct host *explore_child(struct explorer *ex, const struct host *host, u32 level)
+{
+	struct host *child = &ex->child[level];
+
+	ex->arena[level].used = 0;
+	disk_revive(&child->disk[BM_MAIN], &host->disk[BM_MAIN]);
+	disk_revive(&child->disk[BM_SPARE], &host->disk[BM_SPARE]);
+	child->config.main_sectors = host->config.main_sectors;
+	child->config.flags = ex->flags;
+	child->model = host->model;
+	child->watch = NULL;
+	child->chooser = NULL;
+	child->plant = host->plant;
+	child->clock = 1;
+	return child;
+}
+
+struct descent {
+	struct explorer *ex;
+	const struct host *origin; /* whose data sectors and promises count */
+	u32 level;
+	u64 disk_seen;
+};
+
+static void explore_states(struct explorer *ex, const struct host *origin, struct host *host,
+			   u32 level);
+
+/* Watches a recovery: every step of it is a place for the next cut. */
+static void descend(struct host *host, void *ctx)
+{
+	struct descent *descent = ctx;
+
+	if (host->disk[BM_SPARE].changed == descent->disk_seen)
+		return;
+	descent->disk_seen = host->disk[BM_SPARE].changed;
+	explore_states(descent->ex, descent->origin, host, descent->level);
+}
+
+static void after_watch(struct host *host, void *ctx)
+{
+	struct descent *descent = ctx;
+
+	if (host->disk[BM_SPARE].changed == descent->disk_seen)
+		return;
+	descent->disk_seen = host->disk[BM_SPARE].changed;
+	explore_states(descent->ex, host, host, descent->level);
+}
+
+/* Work on after a recovery: what it left must bear new changes, and a cut in each. */
+static void afterlife(struct explorer *ex, const struct host *origin, struct host *child,
+		      u32 level)
+{
+	u64 per = child->geometry.block_size / SECTOR;
+	u64 blocks = child->super.main_sectors / per, block = rng_next(&ex->seed) % blocks;
+	struct descent descent = { .ex = ex, .level = level + 1 };
+
+	if (level + 1 >= EXPLORE_DEPTH)
+		return;
+	model_copy(&ex->after, origin->model);
+	model_cut(&ex->after);
+	memcpy(child->place, origin->place, child->geometry.main_sectors);
+	child->model = &ex->after;
+	child->next_id = 0x40000000;
+	child->watch = after_watch;
+	child->watch_ctx = &descent;
+	host_do(child, TASK_WRITE, block * per, per, true);
+	host_do_op(child, BM_OP_ADD, block * per, per, BM_OP_NO_COPY, BM_NOWHERE);
+	host_do(child, TASK_WRITE, block * per, per, true);
+	host_do(child, TASK_READ, block * per, per, false);
+	child->watch = NULL;
+	memset(child->place, PLACE_MAPPED | PLACE_UNMAPPED, child->geometry.main_sectors);
+	child->model = origin->model;
+}
+
+static void state_try(struct explorer *ex, const struct host *origin, const struct host *host,
+		      u32 level, const struct choices *all, const u32 *pick)
+{
+	struct descent descent = { .ex = ex, .origin = origin, .level = level + 1 };
+	struct host *child = explore_child(ex, host, level);
+	int error;
+
+	for (u32 i = 0; i < all->count; i++)
+		disk_set(&child->disk[BM_SPARE], all->of[i].sector, all->of[i].data[pick[i]]);
+	/* Data sectors: as the origin's, judged by all they may be. */
+	if (level + 1 < ex->depth) {
+		child->watch = descend;
+		child->watch_ctx = &descent;
+	}
+	if (level > 0)
+		report->count[COUNT_SECOND]++;
+	error = explore_recover(ex, origin, child);
+	child->watch = NULL;
+	if (error != 0 && !(ex->blank_ok && (error == -ENXIO || error == -EMEDIUMTYPE)) &&
+	    !(ex->relaxed && (error == -EUCLEAN || error == -EIO)))
+		report_fail("after the cut the spare can't be opened: %d (why: %d)", error,
+			    child->task[0].op.super_error);
+	if (error == 0 && level == 0 && ex->afterlife != 0 &&
+	    rng_next(&ex->seed) % ex->afterlife == 0)
+		afterlife(ex, origin, child, level);
+	host_halt(child);
+}
+
+static bool pick_next(const struct choices *all, u32 *pick, int copy)
+{
+	for (u32 i = 0; i < all->count; i++) {
+		if (copy >= 0 && all->of[i].copy != (u32)copy)
+			continue;
+		if (++pick[i] < all->of[i].width)
+			return true;
+		pick[i] = 0;
+	}
+	return false;
+}
+
+/* Representative states of one copy: old, new, first half new, every other sector new. */
+static void pick_typical(const struct choices *all, u32 *pick, u32 copy, u32 which)
+{
+	u32 n = 0, nth = 0;
+
+	for (u32 i = 0; i < all->count; i++)
+		n += all->of[i].copy == copy;
+	for (u32 i = 0; i < all->count; i++) {
+		bool fresh = which == 1 || (which == 2 && nth < n / 2) ||
+			     (which == 3 && nth % 2 == 0);
+
+		if (all->of[i].copy != copy)
+			continue;
+		pick[i] = fresh ? all->of[i].width - 1 : 0;
+		nth++;
+	}
+}
+
+static void states_crossed(struct explorer *ex, const struct host *origin,
+			   const struct host *host, u32 level, const struct choices *all)
+{
+	u32 pick[CHOICES_MAX];
+
+	for (u32 copy = 0; copy < 2; copy++)
+		for (u32 which = 0; which < 4; which++) {
+			memset(pick, 0, sizeof(pick));
+			pick_typical(all, pick, !copy, which);
+			do
+				state_try(ex, origin, host, level, all, pick);
+			while (pick_next(all, pick, (int)copy));
+		}
+}
+
+static void states_sampled(struct explorer *ex, const struct host *origin,
+			   const struct host *host, u32 level, const struct choices *all)
+{
+	u32 pick[CHOICES_MAX];
+
+	report->sampled++;
+	for (u32 k = 0; k < ex->samples; k++) {
+		for (u32 i = 0; i < all->count; i++)
+			pick[i] = k == 0   ? 0 :
+				  k == 1   ? all->of[i].width - 1 :
+				  k < 10u  ? (k - 2) % 4 == 0 ? 0 : (k - 2) % 4 == all->of[i].copy :
+					     (u32)rng_below(&ex->seed, all->of[i].width);
+		state_try(ex, origin, host, level, all, pick);
+	}
+}
+
+static void explore_states(struct explorer *ex, const struct host *origin, struct host *host,
+			   u32 level)
+{
+	u32 pick[CHOICES_MAX] = { 0 };
+	struct choices all;
+
+	report->count[COUNT_CUTS]++;
+	choices_find(&all, ex, &host->disk[BM_SPARE]);
+	if (all.product[0] * all.product[1] <= ex->limit) {
+		do
+			state_try(ex, origin, host, level, &all, pick);
+		while (pick_next(&all, pick, -1));
+	} else if (all.product[0] <= 4 * ex->limit && all.product[1] <= 4 * ex->limit) {
+		states_crossed(ex, origin, host, level, &all);
+	} else {
+		states_sampled(ex, origin, host, level, &all);
+	}
+}
+
+/* ---- one copy gone ---- */
+
+static void copy_destroy(const struct explorer *ex, struct host *child, u32 copy, bool unreadable)
+{
+	const struct bm_super *s = &ex->layout;
+	u64 start = s->log_start[copy];
+	u64 end = start + (u64)s->log_max * (s->log_size / SECTOR);
+	struct disk *spare = &child->disk[BM_SPARE];
+
+	if (unreadable) {
+		u64 super = bm_super_sector(s->spare_sectors, copy);
+		struct disk_fault fault = { .verbs = DISK_READ, .error = -EIO, .times = -1 };
+
+		fault.first = start;
+		fault.end = end;
+		disk_fault(spare, &fault);
+		fault.first = super;
+		fault.end = super + 8;
+		disk_fault(spare, &fault);
+		return;
+	}
+	for (u64 i = start; i < end; i++)
+		disk_set(spare, i, disk_zeroes);
+	disk_set(spare, bm_super_sector(s->spare_sectors, copy), disk_zeroes);
+}
+
+static void explore_one_copy(struct explorer *ex, struct host *host)
+{
+	for (u32 i = 0; i < 4; i++) {
+		struct host *child = explore_child(ex, host, 0);
+		int error;
+
+		copy_destroy(ex, child, i % 2, i >= 2);
+		error = explore_recover(ex, host, child);
+		if (error != 0)
+			report_fail("with copy %u of the metadata %s the spare can't be opened: %d",
+				    i % 2, i < 2 ? "zeroed" : "unreadable", error);
+		host_halt(child);
+	}
+}
+
+static bool at_rest(const struct host *host)
+{
+	for (u32 i = 0; i < HOST_TASKS; i++)
+		if (host->task[i].state != TASK_FREE && host->task[i].state != TASK_DONE)
+			return false;
+	return true;
+}
+
+void explore_watch(struct host *host, void *ctx)
+{
+	u64 changed = host->disk[BM_MAIN].changed > host->disk[BM_SPARE].changed ?
+			      host->disk[BM_MAIN].changed :
+			      host->disk[BM_SPARE].changed;
+	struct explorer *ex = ctx;
+
+	if (changed == ex->disk_seen && host->model->version == ex->model_seen)
+		return;
+	ex->disk_seen = changed;
+	ex->model_seen = host->model->version;
+	ex->cuts++;
+	if (ex->only != 0 && ex->cuts != ex->only)
+		return;
+	explore_states(ex, host, host, 0);
+	if (ex->one_copy && at_rest(host))
+		explore_one_copy(ex, host);
+}
