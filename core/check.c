@@ -50,6 +50,31 @@ static int apply_record(struct bm *bm, const struct bm_record *r)
 	return bm_log_stage(bm, r);
 }
 
+/*
+ * Does the record say what another one says too, so that it need not be applied? [tail, pass) is a
+ * whole pass. What the pass under way has written repeats what is known by then; and a change
+ * made ahead of the cursor of the whole pass was written by that pass later.
+ */
+static bool superfluous(const struct bm *bm, const struct bm_log_header *h, u32 i,
+			const struct bm_record *r)
+{
+	if (i >= h->fresh)
+		return h->seq >= bm->log.head.pass;
+	return h->pass == bm->log.head.tail && !(h->cursor & BM_CURSOR_BAD) &&
+	       r->kind != BM_REC_BAD && r->block >= h->cursor;
+}
+
+/* Records come in main's order, pages stand in the order of a hash: fetch some ahead. */
+static void look_ahead(struct bm *bm, const void *block, u32 i, u32 count)
+{
+	struct bm_record r;
+
+	if (i + 16 < count && bm_record_decode(block, i + 16, &r))
+		bm_index_expect(&bm->map, r.block, false);
+	if (i + 8 < count && bm_record_decode(block, i + 8, &r))
+		bm_index_expect(&bm->map, r.block, true);
+}
+
 static int apply_block(struct bm *bm, const void *block)
 {
 	struct bm_log_header h;
@@ -58,8 +83,13 @@ static int apply_block(struct bm *bm, const void *block)
 	u32 i;
 
 	bm_log_peek(block, bm->super.log_size, bm->super.set_id, &h);
-	for (i = 0; !error && i < h.count; i++)
-		error = bm_record_decode(block, i, &r) ? apply_record(bm, &r) : -EUCLEAN;
+	for (i = 0; !error && i < h.count; i++) {
+		look_ahead(bm, block, i, h.count);
+		if (!bm_record_decode(block, i, &r))
+			error = -EUCLEAN;
+		else if (!superfluous(bm, &h, i, &r))
+			error = apply_record(bm, &r);
+	}
 	bm_index_publish(&bm->map);
 	bm_index_publish(&bm->bad);
 	bm_idle_work(bm);

@@ -288,7 +288,7 @@ bool bm_log_peek(const void *buf, u32 log_size, u64 set_id, struct bm_log_header
 	h->count = bm_get16(b + L_COUNT);
 	h->fresh = bm_get16(b + L_FRESH);
 	return h->count <= bm_log_capacity(log_size) && h->fresh <= h->count && h->tail &&
-	       h->tail <= h->pass && h->pass <= h->seq + 1 && h->tail <= h->seq &&
+	       h->tail < h->pass && h->pass <= h->seq + 1 && h->tail <= h->seq &&
 	       h->seq - h->tail < h->ring;
 }
 

@@ -188,6 +188,36 @@ bool bm_index_next(const struct bm_index *index, u64 block, struct bm_entry *e)
 	return block < BM_MAX_BLOCKS && index_scan(index, block, BM_MAX_BLOCKS, false, e);
 }
 
+void bm_index_expect(const struct bm_index *index, u64 block, bool soon)
+{
+	const struct bm_table *table = index->table;
+	u32 slot = bm_slot(table, block >> BM_REGION_SHIFT);
+	const char *page;
+
+	if (!soon) {
+		__builtin_prefetch(&table->slot[slot]);
+		return;
+	}
+	page = (const char *)table->slot[slot];
+	if (!page)
+		return;
+	__builtin_prefetch(page);
+	__builtin_prefetch(page + 64);
+	__builtin_prefetch(page + 128);
+}
+
+u64 bm_index_count(const struct bm_index *index, u64 from, u64 to)
+{
+	struct bm_entry e;
+	u64 at = from, n = 0;
+
+	while (at < to && index_scan(index, at, to, true, &e)) {
+		n += e.block >= from;
+		at = e.block + e.count;
+	}
+	return n;
+}
+
 /*
  * Tables.
  */

@@ -115,6 +115,12 @@ static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 co
 bool bm_index_next(const struct bm_index *index, u64 block, struct bm_entry *entry);
 
 /*
+ * `block` will be staged in a moment: have the processor fetch what that takes, first the way
+ * (soon = false), a few entries later the page (soon = true). For loading. Writer.
+ */
+void bm_index_expect(const struct bm_index *index, u64 block, bool soon);
+
+/*
  * Stage: in [e->block, e->block + e->count) let the state be what `e` says (BM_UNMAPPED removes);
  * what was there is replaced, entries that stick out are trimmed or split. count may be any
  * length: it is cut at region boundaries, later pieces getting `cont`. With e->cont the first
