@@ -76,11 +76,11 @@ static void tell_add(const json_t *r)
 {
 	ull sector = get_number(r, "sector"), count = get_number(r, "count");
 
-	printf("sectors %llu to %llu now live on the spare", sector, sector + count - 1);
+	printf("sectors %llu-%llu: on the spare", sector, sector + count - 1);
 	if (!json_is_null(json_object_get(r, "spare")))
-		printf(", from sector %llu on", (ull)get_number(r, "spare"));
+		printf(", from its sector %llu on", (ull)get_number(r, "spare"));
 	if (get_number(r, "lost"))
-		printf("; %llu could not be read and are lost until they are written",
+		printf("; %llu of them are lost until they are written",
 		       (ull)get_number(r, "lost"));
 	putchar('\n');
 }
@@ -111,7 +111,7 @@ static void tell_release(const json_t *r)
 {
 	ull sector = get_number(r, "sector"), count = get_number(r, "count");
 
-	printf("sectors %llu to %llu: %llu released\n", sector, sector + count - 1,
+	printf("sectors %llu-%llu: %llu released\n", sector, sector + count - 1,
 	       (ull)get_number(r, "released"));
 	if (get_number(r, "pending"))
 		printf("%llu of them are pending now: they can't be read until they are written\n",
@@ -148,8 +148,8 @@ int verb_import(struct cli *cli)
 
 	if (code != EXIT_OK)
 		return code;
-	code = target_open(cli, cli->operands[0],
-			   (cli->dry_run ? 0 : TARGET_WRITES) | TARGET_MAIN, &target);
+	code = target_open(cli, cli->operands[0], (cli->dry_run ? 0 : TARGET_WRITES) | TARGET_MAIN,
+			   &target);
 	if (code == EXIT_OK)
 		code = lists_apply(cli, &target, &list, &result);
 	target_close(&target);

@@ -64,8 +64,6 @@ const struct verb *verb_find(const char *name);
 int options_parse(struct cli *cli, int argc, char **argv);
 /* The options of a verb, one a line, for its help. */
 void options_help(const struct verb *verb);
-/* All options of a verb as words, for completion scripts. */
-void options_list(const struct verb *verb);
 
 /* ---- message.c ---- */
 
@@ -82,6 +80,9 @@ int cli_answer(const struct cli *cli, const json_t *answer);
 
 /* "blkmend: ..." on stderr: something to know that stops nothing. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A string for JSON from bytes that may not be UTF-8. */
+json_t *cli_text(const char *text);
 
 /* Print a JSON value to stdout (not stolen). */
 void cli_json(const json_t *value);
@@ -101,6 +102,8 @@ struct output {
 };
 int cli_create(const struct cli *cli, struct output *out);
 int cli_commit(const struct cli *cli, struct output *out);
+/* Leave what was there as it was; returns code. */
+int cli_abandon(struct output *out, int code);
 
 /* ---- progress.c ---- */
 

@@ -56,7 +56,8 @@ static int read_options(struct cli *cli, struct bm_format *format)
 				"01234567-89ab-4cde-8f01-23456789abcd",
 				cli->uuid);
 	code = block_option(cli, "log-size", cli->log_size, &format->log_size);
-	return code == EXIT_OK ? block_option(cli, "block-size", cli->block_size, &block_size) : code;
+	return code == EXIT_OK ? block_option(cli, "block-size", cli->block_size, &block_size)
+			       : code;
 }
 
 /* Is `main` under or over or the same as `spare`? */
@@ -166,8 +167,8 @@ static int report(struct cli *cli, struct target *target, json_t *imported)
 {
 	char size[NUMBER_HUMAN];
 	json_t *status = NULL;
-	int code = target_ask(cli, target, json_pack("{s:s}", "verb", "status"), NULL, NULL,
-			      &status);
+	int code =
+		target_ask(cli, target, json_pack("{s:s}", "verb", "status"), NULL, NULL, &status);
 
 	if (code != EXIT_OK)
 		return code;

@@ -24,8 +24,8 @@ int lists_read(struct cli *cli, const char *path, struct import_list *list)
 	if (cli->states && (!*cli->states || strspn(cli->states, "?*/-+") != strlen(cli->states)))
 		return cli_fail(cli, EXIT_USAGE, "--states '%s': statuses are ? * / - and +",
 				cli->states);
-	if (cli->list_block && (number_size(cli->list_block, &block) || block < 512 ||
-				block % 512 || block > 1 << 20))
+	if (cli->list_block &&
+	    (number_size(cli->list_block, &block) || block < 512 || block % 512 || block > 1 << 20))
 		return cli_fail(cli, EXIT_USAGE,
 				"--block %s: a block is 512 bytes or a multiple, up to 1M",
 				cli->list_block);
@@ -50,9 +50,8 @@ static json_t *request_for(struct cli *cli, const struct import_list *list, size
 	json_t *runs = json_array();
 
 	for (size_t i = from; i < list->count && i < from + RUNS_A_REQUEST; i++)
-		json_array_append_new(runs,
-				      json_pack("[I,I]", (json_int_t)list->runs[i].sector,
-						(json_int_t)list->runs[i].count));
+		json_array_append_new(runs, json_pack("[I,I]", (json_int_t)list->runs[i].sector,
+						      (json_int_t)list->runs[i].count));
 	return json_pack("{s:s, s:o, s:b, s:b}", "verb", "import", "runs", runs, "no_copy",
 			 (int)cli->no_copy, "dry_run", (int)dry);
 }
@@ -94,8 +93,8 @@ int lists_apply(struct cli *cli, struct target *target, const struct import_list
 	struct sums would = { 0 }, did = { 0 };
 	json_t *status = NULL;
 	uint64_t room;
-	int code = target_ask(cli, target, json_pack("{s:s}", "verb", "status"), NULL, NULL,
-			      &status);
+	int code =
+		target_ask(cli, target, json_pack("{s:s}", "verb", "status"), NULL, NULL, &status);
 
 	if (code == EXIT_OK)
 		code = go_through(cli, target, list, true, &would);

@@ -25,7 +25,7 @@ int cli_fail_text(const struct cli *cli, int code, char *text)
 	fflush(stdout);
 	fprintf(stderr, "blkmend: %s\n", words);
 	if (cli->json) {
-		json_t *error = json_pack("{s:{s:o, s:i}}", "error", "message", command_text(words),
+		json_t *error = json_pack("{s:{s:o, s:i}}", "error", "message", cli_text(words),
 					  "exit", code);
 
 		cli_json(error);
@@ -67,6 +67,11 @@ void cli_note(const char *format, ...)
 	vfprintf(stderr, format, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+}
+
+json_t *cli_text(const char *text)
+{
+	return command_text(text);
 }
 
 void cli_json(const json_t *value)
@@ -177,4 +182,14 @@ int cli_commit(const struct cli *cli, struct output *out)
 	}
 	free(out->temporary);
 	return EXIT_OK;
+}
+
+int cli_abandon(struct output *out, int code)
+{
+	if (out->temporary) {
+		fclose(out->file);
+		unlink(out->temporary);
+		free(out->temporary);
+	}
+	return code;
 }

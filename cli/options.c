@@ -113,8 +113,11 @@ static void set(struct cli *cli, const struct option *option, const char *value)
 		*(bool *)field = true;
 }
 
-/* One word that begins with '-'. *next: the word after it, which a value may use up. */
-static int take(struct cli *cli, const char *word, char ***next, char **end)
+/*
+ * An option: a long one, or the first letter of the word. *next: the word after it, which a value
+ * may use up; *used: how much of this word is done with.
+ */
+static int take(struct cli *cli, const char *word, char ***next, char **end, size_t *used)
 {
 	bool is_long = word[1] == '-';
 	const char *equals = is_long ? strchr(word, '=') : NULL;
@@ -128,11 +131,8 @@ static int take(struct cli *cli, const char *word, char ***next, char **end)
 	if (!knows(o, cli->verb))
 		return cli_fail(cli, EXIT_USAGE, "--%s does not go with %s; see blkmend help %s",
 				o->name, cli->verb->name, cli->verb->name);
-	if (!is_long && word[2]) {
-		if (!o->value)
-			return cli_fail(cli, EXIT_USAGE, "write -%c -%s apart", word[1], word + 2);
+	if (!is_long && word[2] && o->value)
 		value = word + 2;
-	}
 	if (!o->value && value)
 		return cli_fail(cli, EXIT_USAGE, "--%s takes no value", o->name);
 	if (o->value && !value) {
@@ -142,7 +142,22 @@ static int take(struct cli *cli, const char *word, char ***next, char **end)
 		value = *(*next)++;
 	}
 	set(cli, o, value);
+	*used = is_long || o->value ? strlen(word) : 2;
 	return EXIT_OK;
+}
+
+/* One word; letters without a value may stand together (-qf). */
+static int take_word(struct cli *cli, const char *word, char ***next, char **end)
+{
+	size_t used = 0;
+	int code = take(cli, word, next, end, &used);
+
+	for (word += used; code == EXIT_OK && *word; word++) {
+		char one[3] = { '-', *word, 0 };
+
+		code = take(cli, one, next, end, &used);
+	}
+	return code;
 }
 
 static int check_operands(struct cli *cli)
@@ -179,7 +194,7 @@ int options_parse(struct cli *cli, int argc, char **argv)
 			break;
 		}
 		if (w[0] == '-' && w[1])
-			code = take(cli, w, &word, end);
+			code = take_word(cli, w, &word, end);
 		else
 			*operand++ = w; /* never ahead of `word` */
 	}
@@ -201,11 +216,4 @@ void options_help(const struct verb *verb)
 			 o->value ? o->value : "");
 		printf("  %-28s %s\n", left, o->meaning);
 	}
-}
-
-void options_list(const struct verb *verb)
-{
-	for (size_t i = 0; i < OPTIONS; i++)
-		if (knows(&options[i], verb))
-			printf("--%s\n", options[i].name);
 }

@@ -20,20 +20,20 @@
 #ifndef BLKMEND_PLUGIN_PATH
 #define BLKMEND_PLUGIN_PATH "/usr/lib/nbdkit/plugins/nbdkit-blkmend-plugin.so"
 #endif
-#define PLUGIN_FILE "nbdkit-blkmend-plugin.so"
+#define PLUGIN_FILE   "nbdkit-blkmend-plugin.so"
 #define CLOSE_SECONDS 60
 
 struct words {
-	char **word;
+	const char **word;
 	int count, room;
 	bool failed;
 };
 
-static void put(struct words *w, char *word)
+static void put(struct words *w, const char *word)
 {
 	if (w->count + 1 >= w->room) {
 		int room = w->room ? w->room * 2 : 32;
-		char **grown = realloc(w->word, (size_t)room * sizeof(*grown));
+		const char **grown = realloc(w->word, (size_t)room * sizeof(*grown));
 
 		if (!grown) {
 			w->failed = true;
@@ -133,8 +133,10 @@ static int clear_socket(struct cli *cli, const char *path)
 	int fd, code = EXIT_OK;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return cli_fail(cli, EXIT_USAGE, "the socket path %s is too long; choose one with "
-				"--socket", path);
+		return cli_fail(cli, EXIT_USAGE,
+				"the socket path %s is too long; choose one with "
+				"--socket",
+				path);
 	if (access(path, F_OK))
 		return EXIT_OK;
 	strcpy(address.sun_path, path);
@@ -213,7 +215,8 @@ static int rehearse(struct cli *cli, const char *name)
 /* key=value belongs after the plugin, anything else before it. */
 static bool is_parameter(const char *word)
 {
-	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+	size_t n =
+		strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
 
 	return n && *word != '-' && word[n] == '=';
 }
@@ -266,7 +269,7 @@ static void put_options(struct cli *cli, const struct place *place, struct words
 		put(w, "--ipaddr");
 		put(w, "127.0.0.1");
 		put(w, "--port");
-		put(w, (char *)cli->port);
+		put(w, cli->port);
 	}
 	if (cli->read_only)
 		put(w, "--readonly");
@@ -332,7 +335,7 @@ int verb_serve(struct cli *cli)
 	if (words.failed)
 		return cli_fail_text(cli, EXIT_MEMORY, NULL);
 	tell(cli, &place);
-	execvp("nbdkit", words.word);
+	execvp("nbdkit", (char *const *)words.word);
 	return cli_fail(cli, EXIT_DEVICE,
 			errno == ENOENT ? "nbdkit is not installed; install it (package nbdkit)"
 					: "nbdkit can't be started: %m");

@@ -11,13 +11,13 @@
 
 #include "cli/spare.h"
 
-#define WINDOW	 (4u << 20) /* looked at, from either end */
-#define PIECE	 (1u << 20)
-#define MOST	 64	    /* signatures of one device; blkid could be made to go round */
+#define WINDOW (4u << 20) /* looked at, from either end */
+#define PIECE  (1u << 20)
+#define MOST   64 /* signatures of one device; blkid could be made to go round */
 
 struct signatures {
 	struct device *dev;
-	int fd; /* memory file of the device's size, with libblkid's changes */
+	int fd;                    /* memory file of the device's size, with libblkid's changes */
 	uint64_t size, head, tail; /* [0, head) and [tail, size) were read */
 	char *text;
 };
@@ -31,7 +31,8 @@ static int copy_in(struct signatures *s, uint64_t from, uint64_t to)
 		size_t n = to - from < PIECE ? to - from : PIECE;
 
 		err = spare_read(s->dev, buf, from, n);
-		/* A disk may have bad sectors, even a spare: what can't be read bears no signature. */
+		/* A disk may have bad sectors, even a spare: what can't be read bears no signature.
+		 */
 		if (err == -EIO || err == -ENODATA || err == -EILSEQ)
 			memset(buf, 0, n), err = 0;
 		if (!err && pwrite(s->fd, buf, n, (off_t)from) != (ssize_t)n)
@@ -92,10 +93,9 @@ static int probe_all(struct signatures *s)
 
 	if (!err) {
 		blkid_probe_enable_superblocks(probe, 1);
-		blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
-								 BLKID_SUBLKS_LABEL |
-								 BLKID_SUBLKS_MAGIC |
-								 BLKID_SUBLKS_BADCSUM);
+		blkid_probe_set_superblocks_flags(
+			probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_LABEL |
+				       BLKID_SUBLKS_MAGIC | BLKID_SUBLKS_BADCSUM);
 		blkid_probe_enable_partitions(probe, 1);
 		blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC | BLKID_PARTS_FORCE_GPT);
 	}

@@ -20,7 +20,8 @@ const char *signatures_text(const struct signatures *s);
 /* Take them away from the device (magic bytes only, as wipefs does). 0 or a negative errno. */
 int signatures_wipe(struct signatures *s);
 
-/* Whom else the device belongs to, in words ("/dev/loop0", "... is a partition of ..."), or NULL. */
+/* Whom else the device belongs to, in words ("/dev/loop0", "... is a partition of ..."), or NULL.
+ */
 char *topology_user(const char *path);
 /* Is one of them a partition of the other? */
 bool topology_overlap(const char *a, const char *b);

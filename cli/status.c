@@ -123,7 +123,8 @@ static void print_status(const json_t *s, const struct terminal *t)
 		row_sectors("spare bad", get_number(s, "spare_bad"));
 	print_counters(s);
 	print_scrub(s);
-	row("health", "%s%llu of 100%s", score_color(t, score), (unsigned long long)score, plain(t));
+	row("health", "%s%llu of 100%s", score_color(t, score), (unsigned long long)score,
+	    plain(t));
 }
 
 static int ask(struct cli *cli, const char *verb, json_t **result)

@@ -36,6 +36,16 @@ static json_t *served_status(const char *name)
 	return answer;
 }
 
+bool target_is_served(const char *name)
+{
+	json_t *answer = NULL;
+
+	if (!strchr(name, '/') && !target_is_uri(name))
+		answer = served_status(name);
+	json_decref(answer);
+	return answer;
+}
+
 char *target_holder(const char *spec)
 {
 	json_t *names = control_list();
@@ -44,9 +54,11 @@ char *target_holder(const char *spec)
 	for (size_t i = 0; !holder && i < json_array_size(names); i++) {
 		const char *name = json_string_value(json_array_get(names, i));
 		json_t *answer = name ? served_status(name) : NULL;
-		const char *spare = get_text(json_object_get(answer, "result"), "spare_device");
+		const json_t *status = json_object_get(answer, "result");
+		const char *main = get_text(status, "main_device");
+		const char *spare = get_text(status, "spare_device");
 
-		if (*spare && same_place(spare, spec))
+		if ((*spare && same_place(spare, spec)) || (*main && same_place(main, spec)))
 			holder = strdup(name);
 		json_decref(answer);
 	}
@@ -58,9 +70,17 @@ struct device *target_device(struct cli *cli, const char *spec, unsigned int fla
 {
 	char *error = NULL;
 	struct device *dev = device_open(spec, flags, &error, code);
+	char *holder = !dev && *code == EXIT_BUSY ? target_holder(spec) : NULL;
 
-	if (!dev)
+	if (holder)
+		*code = cli_fail(cli, EXIT_BUSY,
+				 "%s is being served as %s; end that first (blkmend close %s)",
+				 spec, holder, holder);
+	else if (!dev)
 		*code = cli_fail_text(cli, *code, error);
+	if (holder)
+		free(error);
+	free(holder);
 	return dev;
 }
 

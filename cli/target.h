@@ -32,8 +32,11 @@ void target_close(struct target *target);
 int target_ask(struct cli *cli, struct target *target, json_t *request, command_progress *progress,
 	       void *ctx, json_t **result);
 
-/* The served device that holds this spare, malloc'ed, or NULL. */
+/* The served device that holds this main or spare, malloc'ed, or NULL. */
 char *target_holder(const char *spec);
+
+/* Would target_open() take this name for a served device's? */
+bool target_is_served(const char *name);
 
 bool target_is_uri(const char *spec);
 

@@ -25,12 +25,11 @@ static u8 *half(const struct bm *bm, const struct bm_op *op, unsigned int copy, 
 }
 
 /* Is this the i'th live block, and does it follow the one before? */
-static bool fits(const struct bm *bm, const struct bm_op *op, const void *block, u64 i, u32 *crc)
+static bool fits(const struct bm *bm, const struct bm_op *op, const void *block, u64 i,
+		 struct bm_log_header *h, u32 *crc)
 {
-	struct bm_log_header h;
-
-	return bm_log_decode(block, bm->super.log_size, bm->super.set_id, &h, crc) &&
-	       h.seq == bm->log.head.tail + i && (!i || h.prev_crc == op->state.crc) &&
+	return bm_log_decode(block, bm->super.log_size, bm->super.set_id, h, crc) &&
+	       h->seq == bm->log.head.tail + i && (!i || h->prev_crc == op->state.crc) &&
 	       (i + 1 < live_blocks(bm) || *crc == bm->log.crc);
 }
 
@@ -117,23 +116,29 @@ static void step_block(struct bm *bm, struct bm_op *op, enum bm_step_kind kind, 
 	op->step.fua = kind == BM_STEP_WRITE;
 }
 
-/* Which copies of the block are good; the checksum of a good one becomes the next one's link. */
+/*
+ * Which copies of the block are good; the checksum of a good one is the next one's link. Two that
+ * differ were written by two sessions, of which the later didn't see the earlier's: it counts.
+ */
 static void judge(struct bm *bm, struct bm_op *op, u32 i)
 {
 	struct bm_op_state *st = &op->state;
-	u32 crc, copy, link = st->crc;
+	struct bm_log_header h[2];
+	u32 crc[2], copy;
 
-	st->good[0] = st->good[1] = false;
+	for (copy = 0; copy < 2; copy++)
+		st->good[copy] = !st->failed[copy] && fits(bm, op, half(bm, op, copy, i), st->i + i,
+							   &h[copy], &crc[copy]);
+	if (st->good[0] && st->good[1] && crc[0] != crc[1])
+		st->good[h[0].epoch > h[1].epoch] = false;
 	for (copy = 0; copy < 2; copy++) {
-		st->good[copy] = !st->failed[copy] &&
-				 fits(bm, op, half(bm, op, copy, i), st->i + i, &crc);
-		op->check.bad[copy] += !st->good[copy];
 		if (st->good[copy])
-			link = crc;
-		else
-			bm->log.missing[copy] = bm->log.head.tail + st->i + i;
+			continue;
+		op->check.bad[copy]++;
+		bm->log.missing[copy] = bm->log.head.tail + st->i + i;
 	}
-	st->crc = link;
+	if (st->good[0] || st->good[1])
+		st->crc = crc[!st->good[0]];
 }
 
 enum bm_verdict bm_walk_log(struct bm *bm, struct bm_op *op, bool apply, bool mend)

@@ -43,7 +43,7 @@ void bm_find_piece(struct bm *bm, struct bm_op *op)
 			}
 		}
 	}
-	st->piece = left < 1u << 30 ? (u32)left : 1u << 30;
+	st->piece = left < 1u << 24 ? (u32)left : 1u << 24;
 }
 
 void bm_go_on(struct bm_op *op, u32 blocks)

@@ -25,21 +25,39 @@ static void step_copy(struct bm *bm, struct bm_op *op, enum bm_step_kind kind,
 
 /* ---- add ---- */
 
-static int check_add(const struct bm *bm, const struct bm_op *op)
+/* Is all of the range where it used to be? What is unreadable there may be remapped. */
+static int check_main(const struct bm *bm, struct bm_op *op)
 {
-	u64 mask = (1ull << bm->block_shift) - 1;
+	u64 at = op->state.first, last = op->state.last;
+	struct bm_entry e;
 
-	if (op->spare != BM_NOWHERE) {
+	for (; at < last && bm_index_find(&bm->map, at, last - at, &e); at = e.block + e.count) {
+		if (e.state == BM_PENDING && e.spare == BM_NO_BLOCK)
+			continue;
+		op->bad = bm_sectors(bm, e.block);
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/* All that can be known to be wrong before anything is done. */
+static int check_add(struct bm *bm, struct bm_op *op)
+{
+	u64 mask = (1ull << bm->block_shift) - 1, spare = op->spare >> bm->block_shift;
+	int error = writable(bm);
+
+	if (!error && op->spare != BM_NOWHERE) {
 		if (op->spare & mask)
 			return -EINVAL;
-		if (op->spare + op->count < op->spare ||
-		    op->spare + op->count > bm->super.spare_sectors)
+		if (op->spare + op->count < op->spare)
 			return -ERANGE;
-		if (!bm_spare_inside(bm, op->spare >> bm->block_shift,
-				     op->count >> bm->block_shift))
-			return -EPERM;
+		error = bm_spare_take(bm, spare, op->count >> bm->block_shift);
+		if (!error)
+			bm_spare_release(bm, spare, op->count >> bm->block_shift);
+	} else if (!error && bm_spare_free(bm) < op->count >> bm->block_shift) {
+		error = -ENOSPC;
 	}
-	return writable(bm);
+	return error ? error : check_main(bm, op);
 }
 
 /* The piece at `at` may be remapped, and how much of it at a time; spare blocks are reserved. */

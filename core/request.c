@@ -121,8 +121,11 @@ static enum bm_verdict write_piece(struct bm *bm, struct bm_op *op)
 			bm_add_run(op, BM_REC_BAD, 0, st->home, false, 1);
 		st->fixed = false;
 		CO_CALL(op, CO_PART, bm_place(bm, op));
-		if (st->error)
+		if (st->error) {
+			bm_refused(bm, st->at, st->error);
+			st->error = st->client;
 			CO_RETURN(op, CO_PART);
+		}
 		bm->counters.relocated_writes++;
 		bm_go_on(op, 1);
 		st->chunk = 1;
@@ -145,8 +148,11 @@ static enum bm_verdict write_void(struct bm *bm, struct bm_op *op)
 	if (st->state == BM_PENDING && st->device == BM_SPARE)
 		bm_add_run(op, BM_REC_BAD, 0, st->home, false, st->length);
 	CO_CALL(op, CO_PART, bm_place(bm, op));
-	if (st->error)
+	if (st->error) {
+		bm_refused(bm, st->at, st->error);
+		st->error = st->error == -ENOSPC ? -EIO : st->error; /* the spare's, not main's */
 		CO_RETURN(op, CO_PART);
+	}
 	bm->counters.relocated_writes += st->length;
 	bm_go_on(op, st->length);
 	CO_END(op, CO_PART);

@@ -69,15 +69,19 @@ wait_for()
 	tries=0
 	until nbdinfo --size "nbd+unix:///?socket=$1" >/dev/null 2>&1; do
 		tries=$((tries + 1))
-		kill -0 "$2" 2>/dev/null && [ $tries -lt 200 ] || fail "no server at $1"
+		kill -0 "$2" 2>/dev/null || fail "the server at $1 ended"
+		[ $tries -lt 200 ] || fail "no server at $1"
 		sleep 0.05
 	done
 }
 
+# serve_bad_disk ARGUMENT ...: one request at a time, as nbdkit 1.32.5 aborts when a client hangs up
+# while several are under way, and that is what nbdcopy does at an error.
 serve_bad_disk()
 {
-	nbdkit -f -U "$dir/main.sock" "$baddisk" "file=$dir/disk.img" "bad=$dir/bad" \
-		"stats=$dir/stats" grow=40:w grow-span=24 grow-limit=400 2>"$dir/baddisk.log" &
+	rm -f "$dir/main.sock"
+	nbdkit -f -t 1 -U "$dir/main.sock" "$baddisk" "file=$dir/disk.img" "bad=$dir/bad" \
+		"stats=$dir/stats" "$@" 2>"$dir/baddisk.log" &
 	main_pid=$!
 	wait_for "$dir/main.sock" "$main_pid"
 }
@@ -85,7 +89,7 @@ serve_bad_disk()
 serve_blkmend()
 {
 	"$blkmend" serve "$main_uri" "$dir/spare.img" --socket "$dir/demo.sock" --name demo \
-		2>"$dir/serve.log" &
+		>"$dir/serve.log" 2>&1 &
 	serve_pid=$!
 	wait_for "$dir/demo.sock" "$serve_pid"
 }
@@ -122,15 +126,15 @@ changed_blocks()
 		END { if (NR) print first, last - first + 1 }'
 }
 
-# whole_files IMAGE: the names of the files whose contents are as they were when they were made.
-whole_files()
+# compare_files IMAGE: whole and broken get the names of the files that are as they were made, or not.
+compare_files()
 {
 	rm -rf "$dir/out"
 	mkdir "$dir/out"
 	debugfs -R "rdump / $dir/out" "$1" >/dev/null 2>"$dir/debugfs.log"
 	(cd "$dir/out" && sha256sum --quiet -c "$dir/sums" 2>/dev/null) |
 		sed -n 's/: FAILED.*//p' | sort >"$dir/broken"
-	sed 's/^[0-9a-f]*  //' "$dir/sums" | sort | comm -23 - "$dir/broken"
+	sed 's/^[0-9a-f]*  //' "$dir/sums" | sort | comm -23 - "$dir/broken" >"$dir/whole"
 }
 
 # ---- sectors ----
@@ -141,12 +145,12 @@ expand()
 	awk '{ for (i = 0; i < $2; i++) print $1 + i }' | sort -n
 }
 
-# listed KIND: the sectors that the list names for this kind of access, r or w.
+# listed KIND [LIST]: the sectors that the list names for this kind of access, r, w or rw (either).
 listed()
 {
-	sed 's/-/ /; s/:/ /' "$dir/bad" | awk -v kind="$1" '
+	sed 's/[[:space:]]*#.*//; s/-/ /; s/:/ /' "${2:-$dir/bad}" | awk -v kind="$1" '
 		NF == 2 { $3 = $2; $2 = $1 }
-		index($3, kind) { for (i = $1; i <= $2; i++) print i }' | sort -nu
+		index($3, kind) || kind == "rw" { for (i = $1; i <= $2; i++) print i }' | sort -nu
 }
 
 # in_map STATE: the sectors that blkmend has in that state.
@@ -172,23 +176,42 @@ read_sector()
 
 # ---- the load ----
 
-# fio_on FILENAME-OR-URI OPTION ...: every block of the first part of accounts.db, in random order.
+# fio_on OPTION ...: every block of the first part of accounts.db, in random order, then verified.
+# Its nbd engine would wait for ever for a server that has died, hence the limit.
 fio_on()
 {
-	where=$1
-	shift
-	fio --name=accounts "$where" --rw=randwrite --bs=4k --iodepth=16 \
+	timeout -k 1 60 fio --name=accounts --thread --rw=randwrite --bs=4k --iodepth=16 \
 		--offset=$((load_first * 4096)) --size=$((load_count * 4096)) \
-		--verify=crc32c --verify_fatal=1 --randseed=42 "$@" >"$dir/fio.log" 2>&1
+		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --randseed=42 "$@" >"$dir/fio.log" 2>&1
 }
 
-# The lines of acks that qemu-io prints name what was acknowledged and what was in it.
-ack_commands()
+# Writers of the second part: each writes its blocks in scattered order, one after another, and
+# qemu-io says so when a write was acknowledged.
+start_writers()
 {
-	awk -v first="$ack_first" -v count="$ack_count" -v verb="$1" 'BEGIN {
-		for (i = 0; i < count; i++) # 37: a stride prime to count: each block once, scattered
-			printf "%s -P %d %d 4096\n", verb, i * 7 % 255 + 1, (first + i * 37 % count) * 4096
-	}'
+	load_pids=
+	for writer in 0 1 2; do
+		writes=$dir/writes$writer
+		awk -v writer=$writer -v first="$ack_first" -v count="$ack_count" 'BEGIN {
+			for (i = writer; i < count; i += 3) # 37: prime to count, so each block once
+				print "write -P", i % 255 + 1, (first + i * 37 % count) * 4096, 4096
+		}' >"$writes"
+		stdbuf -oL qemu-io -f raw "$uri" <"$writes" >"$dir/acks$writer" 2>&1 &
+		load_pids="$load_pids $!"
+	done
+}
+
+count_acks()
+{
+	cat "$dir"/acks? | grep -c 'wrote 4096/4096 bytes at offset' || :
+}
+
+# The reads that must find what was acknowledged.
+acknowledged_reads()
+{
+	sed -n 's/.*wrote 4096\/4096 bytes at offset //p' "$dir"/acks? >"$dir/acked"
+	cat "$dir"/writes? | awk 'NR == FNR { acked[$1]; next } $4 in acked { $1 = "read"; print }' \
+		"$dir/acked" -
 }
 
 # ---- the story ----
@@ -203,7 +226,8 @@ make_filesystem()
 		head -c $((0x$i * 40000)) /dev/urandom >"$dir/files/photos/$i.jpg"
 	done
 	head -c 24M /dev/urandom >"$dir/files/accounts.db"
-	(cd "$dir/files" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$dir/sums"
+	(cd "$dir/files" && find . -type f ! -name accounts.db -print0 | sort -z |
+		xargs -0 sha256sum) >"$dir/sums"
 	mke2fs -q -F -t ext4 -b 4096 -L demo -d "$dir/files" "$dir/disk.img" 256M 2>"$dir/mke2fs.log"
 	e2fsck -fn "$dir/disk.img" >"$dir/e2fsck.log" 2>&1 || fail "the fresh filesystem is not clean"
 	note "$(wc -l <"$dir/sums") files, $(du -sm "$dir/files" | cut -f1) MiB in a filesystem of 256 MiB"
@@ -217,6 +241,7 @@ plan_new_files()
 	for i in 1 2 3 4; do
 		head -c 150000 /dev/urandom >"$dir/page$i"
 		echo "write $dir/page$i page$i"
+		sha256sum "$dir/page$i" | sed "s|  .*|  ./diary/page$i|" >>"$dir/sums.new"
 	done >"$dir/new.list"
 	cp --sparse=always "$dir/disk.img" "$dir/new.img"
 	{ printf 'mkdir diary\ncd diary\n'; cat "$dir/new.list"; } |
@@ -244,12 +269,9 @@ plan_damage()
 			echo "$(((accounts + at) * 8)):w	# accounts.db, for writing"
 		done
 	} >"$dir/bad"
-	cp "$dir/bad" "$dir/bad.first"
 	note 'what its list of bad sectors says (r: reads fail, w: writes fail):'
-	expand_tabs=$(sed 's/^/    /' "$dir/bad")
-	echo "$expand_tabs"
+	sed 's/^/    /' "$dir/bad"
 	serve_bad_disk
-	note 'while it runs, every 40 writes another sector near these turns bad'
 }
 
 show_today()
@@ -261,17 +283,17 @@ show_today()
 			{ printf "0x%x 0x%x +\n0x%x 0x200 -\n", at, $1 * 512 - at, $1 * 512; at = $1 * 512 + 512 }
 			END { printf "0x%x 0x%x +\n", at, size - at }'
 	} >"$dir/ddrescue.map"
-	! nbdkit -r -U - --filter=ddrescue file "$dir/disk.img" ddrescue-mapfile="$dir/ddrescue.map" \
+	! nbdkit -r -t 1 -U - --filter=ddrescue file "$dir/disk.img" ddrescue-mapfile="$dir/ddrescue.map" \
 		--run "nbdcopy \"\$uri\" null:" 2>"$dir/nbdcopy.log" ||
 		fail "nbdcopy read what can't be read"
-	note "nbdcopy (nbdkit's ddrescue filter): $(tail -n 1 "$dir/nbdcopy.log")"
+	note "ddrescue filter, read-only: $(grep '^nbdcopy' "$dir/nbdcopy.log" | tail -n 1)"
 	! nbdcopy "$main_uri" null: 2>"$dir/nbdcopy.log" || fail "nbdcopy read what can't be read"
 	note "nbdcopy: $(tail -n 1 "$dir/nbdcopy.log")"
 	! read_sector "$main_uri" $((photo * 8)) || fail "qemu-io read what can't be read"
 	note "qemu-io, photos/07.jpg: $(cat "$dir/qemu-io.log")"
 	! write_blocks "$main_uri" "$dir/disk.img" "$table" 1 || fail "a bad block took a write"
 	note "qemu-io, the inode table: $(cat "$dir/qemu-io.log")"
-	! fio_on --uri="$main_uri" --ioengine=nbd || fail "fio wrote where writes fail"
+	! fio_on --ioengine=nbd --uri="$main_uri" || fail "fio wrote where writes fail"
 	note "fio, accounts.db: $(grep -o 'io_u error.*' "$dir/fio.log" | head -n 1)"
 }
 
@@ -283,7 +305,7 @@ start_blkmend()
 		fail "format"
 	serve_blkmend
 	note "blkmend format spare.img --main nbd+unix:...; blkmend serve nbd+unix:... spare.img"
-	"$blkmend" scrub demo start >"$dir/scrub.log" 2>&1 || :
+	"$blkmend" scrub demo start --progress-json >"$dir/scrub.log" 2>&1 || :
 	in_map pending >"$dir/pending"
 	listed r | cmp -s - "$dir/pending" ||
 		fail "pending sectors are not those that can't be read: $(tr '\n' ' ' <"$dir/pending")"
@@ -292,11 +314,162 @@ start_blkmend()
 	note "reading one is still an error, never invented data: $(cat "$dir/qemu-io.log")"
 }
 
+# check_files URI: read the filesystem as it is served, check it, and compare its files.
 check_files()
 {
-	qemu-img convert --salvage -O raw "$uri" "$dir/copy.img" 2>"$dir/qemu-img.log" ||
-		fail "salvage copy"
-	whole_files "$dir/copy.img" >"$dir/whole"
-	printf './photos/%s.jpg\n' 07 11 | cmp -s - "$dir/broken.but.db" || :
+	rm -f "$dir/copy.img"
+	qemu-img convert --salvage -O raw "$1" "$dir/copy.img" >"$dir/qemu-img.log" 2>&1 ||
+		fail "qemu-img convert"
+	e2fsck -fn "$dir/copy.img" >"$dir/e2fsck.log" 2>&1 || fail "the filesystem is not clean"
+	compare_files "$dir/copy.img"
 }
 
+check_while_damaged()
+{
+	check_files "$uri"
+	printf './photos/%s.jpg\n' 07 11 | cmp -s - "$dir/broken" ||
+		fail "these files differ, not the two with bad blocks: $(tr '\n' ' ' <"$dir/broken")"
+	note "e2fsck: clean; $(wc -l <"$dir/whole") files compared and whole, 2 with unreadable blocks"
+}
+
+# In a backup somebody has the two photographs; and four new files are written.
+write_again()
+{
+	step '5. What was unreadable is written again, and new files are made'
+	write_blocks "$uri" "$dir/new.img" "$photo" 1 || fail "writing photos/07.jpg again"
+	write_blocks "$uri" "$dir/new.img" "$other" 1 || fail "writing photos/11.jpg again"
+	while read -r first count; do
+		write_blocks "$uri" "$dir/new.img" "$first" "$count" || fail "writing block $first"
+	done <"$dir/changed"
+	cat "$dir/sums.new" >>"$dir/sums"
+	note "no write failed, though $(listed w | wc -l) sectors take none"
+	in_map pending >"$dir/pending"
+	[ ! -s "$dir/pending" ] || fail "still pending: $(tr '\n' ' ' <"$dir/pending")"
+	in_map mapped >"$dir/mapped"
+	grep -v accounts.db "$dir/bad" >"$dir/hit"
+	listed w "$dir/hit" | cmp -s - "$dir/mapped" ||
+		fail "remapped are other sectors than the bad ones that were written"
+	note "$(wc -l <"$dir/mapped") sectors remapped: exactly the bad ones that were written"
+	nbdcopy "$uri" null: || fail "nbdcopy"
+	note 'nbdcopy reads the whole disk'
+	check_files "$uri"
+	[ ! -s "$dir/broken" ] || fail "these files differ: $(tr '\n' ' ' <"$dir/broken")"
+	note "e2fsck: clean; all $(wc -l <"$dir/whole") files compared and whole"
+}
+
+replug()
+{
+	step '6. The disk is taken away and comes back, and from now on its damage grows'
+	"$blkmend" close demo >"$dir/close.log" 2>&1 || fail "close"
+	wait "$serve_pid" || :
+	serve_pid=
+	end_process "$main_pid"
+	mv "$dir/stats" "$dir/stats.before"
+	serve_bad_disk grow=20:w grow-span=24 grow-limit=600
+	serve_blkmend
+	in_map mapped | cmp -s - "$dir/mapped" || fail "the map on the spare is another one"
+	note 'the same map, read from the spare'
+}
+
+check_mapped_are_bad()
+{
+	in_map mapped >"$dir/mapped"
+	listed w | awk 'NR == FNR { bad[$1]; next } !($1 in bad)' - "$dir/mapped" >"$dir/wrong"
+	[ ! -s "$dir/wrong" ] || fail "remapped without need: $(tr '\n' ' ' <"$dir/wrong")"
+}
+
+work_on()
+{
+	step '7. Work goes on: fio, 16 at once, with verification'
+	before=$(listed w | wc -l)
+	fio_on --ioengine=nbd --uri="$uri" || fail "fio"
+	after=$(listed w | wc -l)
+	[ "$after" -gt "$before" ] || fail "no damage grew"
+	note "fio: $load_count blocks written and verified; meanwhile $((after - before)) more sectors went bad"
+	check_mapped_are_bad
+	note "$(wc -l <"$dir/mapped") sectors remapped, each of them bad"
+}
+
+kill_server()
+{
+	step '8. kill -9 in the middle of writing'
+	fio_on --ioengine=nbd --uri="$uri" --time_based --runtime=60 --do_verify=0 &
+	fio_pid=$!
+	start_writers
+	while [ "$(count_acks)" -lt $((ack_count / 2)) ]; do
+		kill -0 "$serve_pid" 2>/dev/null || fail "the server ended by itself"
+		sleep 0.02
+	done
+	kill -9 "$serve_pid"
+	for pid in $serve_pid $load_pids; do
+		wait "$pid" 2>/dev/null || :
+	done
+	end_process "$fio_pid"
+	serve_pid='' load_pids=''
+	acks=$(count_acks)
+	[ "$acks" -lt "$ack_count" ] || fail "killed too late: all $ack_count writes were acknowledged"
+	note "killed with $acks writes acknowledged by name, beside fio's"
+	serve_blkmend
+	acknowledged_reads >"$dir/reads"
+	[ "$(wc -l <"$dir/reads")" -eq "$acks" ] || fail "the list of acknowledged writes"
+	qemu-io -r -f raw "$uri" <"$dir/reads" >"$dir/reads.log" 2>&1 || :
+	good=$(grep -c '^.*read 4096/4096 bytes at offset' "$dir/reads.log" || :)
+	! grep -q 'Pattern verification failed\|read failed' "$dir/reads.log" ||
+		fail "an acknowledged write was lost"
+	[ "$good" -eq "$acks" ] || fail "only $good of $acks acknowledged writes could be read"
+	note "served again: all $acks are there"
+}
+
+check_at_end()
+{
+	step '9. At the end'
+	fio_on --ioengine=nbd --uri="$uri" || fail "fio after the kill"
+	"$blkmend" scrub demo start --progress-json >"$dir/scrub.log" 2>&1 || fail "scrub"
+	in_map pending >"$dir/pending"
+	[ ! -s "$dir/pending" ] || fail "pending: $(tr '\n' ' ' <"$dir/pending")"
+	note 'scrub: every sector can be read'
+	check_files "$uri"
+	[ ! -s "$dir/broken" ] || fail "these files differ: $(tr '\n' ' ' <"$dir/broken")"
+	note "e2fsck: clean; all $(wc -l <"$dir/whole") files compared and whole"
+	fio_on --ioengine=psync --filename="$dir/copy.img" --verify_only || fail "fio --verify_only"
+	note 'fio --verify_only on the copy: accounts.db holds what was written last'
+	check_mapped_are_bad
+	mkdir -p "$build/demo"
+	"$blkmend" map demo --format svg >"$build/demo/map.svg" || fail "map --format svg"
+	echo
+	"$blkmend" map demo || fail "map"
+	"$blkmend" close demo >"$dir/close.log" 2>&1 || fail "close"
+	serve_pid=
+	"$blkmend" check "$dir/spare.img" >"$dir/check.log" 2>&1 || fail "check"
+	end_process "$main_pid"
+	main_pid=
+}
+
+counted()
+{
+	awk -v name="$1" '$1 == name { sum += $2 } END { print sum }' "$dir/stats" "$dir/stats.before"
+}
+
+summary()
+{
+	step 'Shown'
+	note "a disk of which $(listed rw | wc -l) sectors went bad; it failed" \
+		"$(counted bad_writes) writes and $(counted bad_reads) reads"
+	note "$(wc -l <"$dir/mapped") sectors live on the spare now; no client saw a write fail,"
+	note 'no file was lost but what was unreadable before, and that was reported, not invented'
+	note "the picture: $build/demo/map.svg"
+	note "$((($(date +%s%N) - began) / 1000000000)) s"
+}
+
+make_filesystem
+plan_new_files
+plan_damage
+show_today
+start_blkmend
+check_while_damaged
+write_again
+replug
+work_on
+kill_server
+check_at_end
+summary

@@ -31,14 +31,24 @@ void command_stop(struct remap *remap);
 struct control;
 
 /*
- * Listen at the runtime directory's socket for `name`, owner only, serving from a thread of its
- * own: command_run() for all verbs but "close", which calls `quit`. NULL: *error, *code.
+ * Listen at the runtime directory's socket for `name`, owner only. NULL: *error, *code (5: the
+ * name is taken). Requests wait until control_start(), which is separate since threads don't
+ * survive the fork of a server that goes into the background: it serves them from threads of its
+ * own, with command_run() for all verbs but "close", which calls `quit`. 0 or a negative errno.
  */
 struct control *control_listen(const char *name, struct remap *remap, void (*quit)(void *ctx),
 			       void *ctx, char **error, int *code);
+int control_start(struct control *control);
+/* End what is being done for clients, and call command_stop(): nothing uses the remap any more. */
+void control_stop(struct control *control);
+/* Stop, and let go of the name and of clients that wait for the end: after remap_close(). */
 void control_close(struct control *control);
 
-/* The client's side: the answer (new reference), or NULL: nobody serves that name (errno). */
+/*
+ * The client's side: the answer (new reference), or NULL: nobody serves that name, or it went away
+ * before it answered (errno). When `progress` says stop, the answer is what was done until then.
+ * After "close" it returns once the server has gone, or after ten seconds.
+ */
 json_t *control_call(const char *name, json_t *request, command_progress *progress, void *ctx);
 
 /* Names that are being served (those whose socket answers); a JSON array of strings. */

@@ -318,7 +318,7 @@ static int piece_run(struct remap *r, const struct request *q, uint64_t *done)
 
 static int request_run(struct remap *r, struct request *q, uint64_t offset, uint64_t length)
 {
-	uint64_t size = atomic_load_explicit(&r->size, memory_order_relaxed);
+	uint64_t size = remap_size(r);
 
 	if (offset > size || length > size - offset || (offset | length) & (r->block_size - 1))
 		return -EINVAL;
@@ -418,7 +418,7 @@ static void extent_round(uint64_t *extent, bool *hole, uint32_t block)
 
 int remap_extent(struct remap *r, uint64_t offset, uint64_t length, uint64_t *extent, bool *hole)
 {
-	uint64_t size = atomic_load_explicit(&r->size, memory_order_relaxed);
+	uint64_t size = remap_size(r);
 	unsigned int section;
 	struct bm_route route;
 	int err = 0;
@@ -445,6 +445,11 @@ int remap_extent(struct remap *r, uint64_t offset, uint64_t length, uint64_t *ex
 const char *remap_name(const struct remap *r)
 {
 	return r->name;
+}
+
+uint64_t remap_size(const struct remap *r)
+{
+	return atomic_load_explicit(&r->size, memory_order_relaxed);
 }
 
 struct device *remap_main(struct remap *r)

@@ -40,6 +40,8 @@ void remap_forked(struct remap *remap);
 void remap_close(struct remap *remap);
 
 const char *remap_name(const struct remap *remap);
+/* Of main as recorded (it may really be larger); bytes. */
+uint64_t remap_size(const struct remap *remap);
 struct device *remap_main(struct remap *remap);
 struct device *remap_spare(struct remap *remap);
 

@@ -2,16 +2,14 @@
 #include "hosts/posix/spare_lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hosts/posix/command.h"
 #include "hosts/posix/device_ops.h"
+#include "hosts/posix/lockfile.h"
 
 struct spare_lock {
 	int fd;
@@ -48,9 +46,12 @@ static void lock_sign(struct spare_lock *lock)
 static void *fail_taken(const struct spare_lock *lock, char **error, int *code)
 {
 	char holder[128] = "";
-	ssize_t n = pread(lock->fd, holder, sizeof(holder) - 1, 0);
+	FILE *fp = fopen(lock->path, "re");
+	bool known = fp && fgets(holder, sizeof(holder), fp);
 
-	if (n <= 0)
+	if (fp)
+		fclose(fp);
+	if (!known)
 		return device_fail(error, code, EXIT_BUSY,
 				   "the spare is being used by another blkmend: end that first "
 				   "(blkmend list shows what is served)");
@@ -60,53 +61,40 @@ static void *fail_taken(const struct spare_lock *lock, char **error, int *code)
 			   holder);
 }
 
-/* The file may be removed by its last holder between open() and flock(): then it's not the one. */
-static bool lock_is_current(const struct spare_lock *lock)
+static struct spare_lock *lock_free(struct spare_lock *lock)
 {
-	struct stat here, there;
-
-	return !fstat(lock->fd, &here) && !stat(lock->path, &there) &&
-	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+	if (lock) {
+		free(lock->name);
+		free(lock->path);
+	}
+	free(lock);
+	return NULL;
 }
 
 struct spare_lock *spare_lock_take(const uint8_t uuid[16], const char *name, bool shared,
 				   char **error, int *code)
 {
 	struct spare_lock *lock = calloc(1, sizeof(*lock));
-	char *path = lock_path(uuid, error, code);
 
-	if (!path || !lock || !(lock->name = strdup(name))) {
-		if (path)
-			device_fail(error, code, EXIT_MEMORY, "out of memory");
-		free(path);
-		free(lock);
-		return NULL;
+	if (!lock || !(lock->name = strdup(name))) {
+		device_fail(error, code, EXIT_MEMORY, "out of memory");
+		return lock_free(lock);
 	}
-	lock->path = path;
+	lock->path = lock_path(uuid, error, code);
+	if (!lock->path)
+		return lock_free(lock);
 	lock->shared = shared;
-	for (;;) {
-		lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (lock->fd < 0) {
-			device_fail(error, code, EXIT_PERMISSION, "can't open the lock %s: %s",
-				    path, strerror(errno));
-			break;
-		}
-		if (flock(lock->fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
-			fail_taken(lock, error, code);
-			break;
-		}
-		if (lock_is_current(lock)) {
-			lock_sign(lock);
-			return lock;
-		}
-		close(lock->fd);
+	lock->fd = lockfile_take(lock->path, shared);
+	if (lock->fd >= 0) {
+		lock_sign(lock);
+		return lock;
 	}
-	if (lock->fd >= 0)
-		close(lock->fd);
-	free(lock->name);
-	free(lock->path);
-	free(lock);
-	return NULL;
+	if (lock->fd == -EWOULDBLOCK)
+		fail_taken(lock, error, code);
+	else
+		device_fail(error, code, EXIT_PERMISSION, "can't open the lock %s: %s", lock->path,
+			    strerror(-lock->fd));
+	return lock_free(lock);
 }
 
 void spare_lock_forked(struct spare_lock *lock)
@@ -119,11 +107,6 @@ void spare_lock_release(struct spare_lock *lock)
 {
 	if (!lock)
 		return;
-	/* Only who has it alone may remove it; those who wait for it see that it's not current. */
-	if (!flock(lock->fd, LOCK_EX | LOCK_NB))
-		unlink(lock->path);
-	close(lock->fd);
-	free(lock->name);
-	free(lock->path);
-	free(lock);
+	lockfile_release(lock->fd, lock->path);
+	lock_free(lock);
 }

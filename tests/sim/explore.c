@@ -358,7 +358,7 @@ static void state_try(struct explorer *ex, const struct host *origin, const stru
 	if (error != 0 && !(ex->blank_ok && (error == -ENXIO || error == -EMEDIUMTYPE)) &&
 	    !(ex->relaxed && (error == -EUCLEAN || error == -EIO)))
 		report_fail("after the cut the spare can't be opened: %d (why: %d)", error,
-			    child->task[0].op.super_error);
+			    child->why);
 	if (error == 0 && level == 0 && ex->afterlife != 0 &&
 	    rng_next(&ex->seed) % ex->afterlife == 0)
 		afterlife(ex, origin, child, level);
@@ -438,7 +438,7 @@ static void explore_states(struct explorer *ex, const struct host *origin, struc
 		do
 			state_try(ex, origin, host, level, &all, pick);
 		while (pick_next(&all, pick, -1));
-	} else if (all.product[0] <= 4 * ex->limit && all.product[1] <= 4 * ex->limit) {
+	} else if (level == 0 && all.product[0] <= ex->crossed && all.product[1] <= ex->crossed) {
 		states_crossed(ex, origin, host, level, &all);
 	} else {
 		states_sampled(ex, origin, host, level, &all);
@@ -508,7 +508,12 @@ void explore_watch(struct host *host, void *ctx)
 	ex->cuts++;
 	if (ex->only != 0 && ex->cuts != ex->only)
 		return;
+	if (ex->every != 0 && rng_below(&ex->seed, ex->every) != 0)
+		return;
+	report->where_cut = ex->cuts;
+	ex->blank_ok = !host->open;
 	explore_states(ex, host, host, 0);
-	if (ex->one_copy && at_rest(host))
+	report->where_cut = 0;
+	if (ex->one_copy && host->open && at_rest(host))
 		explore_one_copy(ex, host);
 }

@@ -10,7 +10,8 @@
  *
  * A log block of 4096 bytes has 2^8 torn states a copy. If the product of both copies is above
  * `limit`, all states of one copy are combined with four of the other (old, new, first half,
- * every other sector), and the reverse; what is still too much is sampled and counted as such.
+ * every other sector), and the reverse, up to `crossed` (in second cuts they are sampled); what is
+ * still too much is sampled and counted as such.
  */
 #ifndef SIM_EXPLORE_H
 #define SIM_EXPLORE_H
@@ -22,8 +23,10 @@
 struct explorer {
 	u32 depth;	/* cuts in a row: 1 or 2 */
 	u32 limit;	/* states of one cut that are all tried */
+	u32 crossed;	/* states of one copy that are all tried with four of the other */
 	u32 samples;	/* of a cut with too many states */
 	u32 afterlife;	/* go on working after one recovery in so many; 0: never */
+	u32 every;	/* cut only at one change in so many; 0: at all */
 	bool one_copy;	/* when at rest, each copy alone must serve */
 	bool blank_ok;	/* format under way: no metadata may be the answer */
 	bool relaxed;	/* media faults in the metadata: refusing to open is an answer */

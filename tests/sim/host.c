@@ -140,8 +140,9 @@ struct task *host_submit_op(struct host *host, enum bm_op_kind kind, u64 sector,
 	struct task *task = task_new(host);
 	u32 size = host->geometry.scratch * host->geometry.block_size;
 
-	if (kind == BM_OP_OPEN || kind == BM_OP_FORMAT || kind == BM_OP_CHECK)
-		size = size < BM_LOG_MAX_SIZE ? BM_LOG_MAX_SIZE : size;
+	if (kind == BM_OP_OPEN || kind == BM_OP_FORMAT || kind == BM_OP_CHECK ||
+	    kind == BM_OP_UPDATE || kind == BM_OP_RETRY)
+		size = size < 2 * BM_LOG_MAX_SIZE ? 2 * BM_LOG_MAX_SIZE : size;
 	task->kind = TASK_OP;
 	task->in_op = true;
 	task->scratch = malloc(size);
@@ -243,6 +244,8 @@ bool host_run(struct host *host)
 		host->actions++;
 		host_changed(host);
 	}
+	while (!host->stop && bm_idle_work(host->bm))
+		;
 	return !host->stop;
 }
 
@@ -250,7 +253,7 @@ int host_finish(struct host *host, struct task *task)
 {
 	int error = task->error;
 
-	(void)host;
+	host->why = task->op.super_error;
 	task_drop(task);
 	return error;
 }
@@ -292,9 +295,13 @@ int host_format(struct host *host, u64 set_id)
 	host->format = (struct bm_format){ .set_id = set_id, .log_size = host->geometry.log_size };
 	memset(host->format.uuid, (int)(set_id & 0xff), sizeof(host->format.uuid));
 	strcpy(host->format.label, "simulated");
+	for (u32 s = 0; s < host->geometry.main_sectors; s++)
+		host->place[s] |= PLACE_UNMAPPED;
 	error = host_do_op(host, BM_OP_FORMAT, 0, 0, 0, BM_NOWHERE);
-	if (error == 0)
+	if (error == 0) {
+		memset(host->place, PLACE_UNMAPPED, host->geometry.main_sectors);
 		host_opened(host);
+	}
 	return error;
 }
 

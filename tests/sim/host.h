@@ -83,6 +83,7 @@ struct host {
 	struct bm_config config;
 	struct bm_super super;	/* valid when open */
 	bool open;
+	enum bm_super_error why; /* the last opening was refused */
 	struct model *model;
 	u8 *place;		/* of each main block: may be unmapped (1), may be mapped (2) */
 	u64 clock;
@@ -92,6 +93,7 @@ struct host {
 	enum plant plant;
 	u32 next_id;
 	u64 actions;
+	bool survives;		/* no request of a client's may fail: see DESIGN.md 2 */
 	bool stop;		/* set by watch: the power is gone */
 	void (*watch)(struct host *host, void *ctx);
 	void *watch_ctx;

@@ -27,6 +27,9 @@ struct report {
 	volatile int failed;
 	char message[600];
 	char where[300];    /* how to run this again */
+	char detail[200];   /* what is being tried; "" nothing special */
+	u64 where_seed;	    /* seed of the run under way, 0: the case's */
+	u64 where_cut;	    /* number of the cut under way, 0: none */
 	u64 done, total;    /* progress in a case */
 };
 

@@ -30,6 +30,13 @@ static void setup_three(struct player *p)
 	play_write(p, 12, 2);
 }
 
+/* The same contents with the map and without it. */
+static void setup_copies(struct player *p)
+{
+	play_add(p, 3, 4);
+	play_add(p, 9, 1);
+}
+
 static void run_remove(struct player *p)
 {
 	play_remove(p, 4, 1);
@@ -371,47 +378,49 @@ static void run_reuse(struct player *p)
 		       .scratch = 16 }
 #define G_RING	     { .block_size = 512, .log_size = 512, .main_sectors = 1400, .spare_sectors = 1024 }
 
+#define SCRIPT(n, s, r, g, ...) { .name = n, .setup = s, .run = r, .geometry = g, __VA_ARGS__ }
+
 const struct script scripts[] = {
-	{ "add", NULL, run_add, G_512 },
-	{ "add-4k", NULL, run_add, G_4K },
-	{ "add-4k-log512", NULL, run_add, G_4K_LOG512 },
-	{ "add-biglog", NULL, run_add, G_512_BIGLOG },
-	{ "add-through", NULL, run_add, G_THROUGH },
-	{ "remove", setup_three, run_remove, G_512 },
-	{ "remove-4k", setup_three, run_remove, G_4K },
-	{ "remove-through", setup_three, run_remove, G_THROUGH },
-	{ "clear", setup_three, run_clear, G_512 },
-	{ "clear-4k", setup_three, run_clear, G_4K },
-	{ "lose", NULL, run_lose, G_512 },
-	{ "label", NULL, run_label, G_512 },
-	{ "grow", setup_grow, run_grow, G_512, .main_before = MAIN / 2, .flags = BM_ACCEPT_GROWN },
-	{ "format", NULL, run_format, G_512, .format = true },
-	{ "reformat", setup_three, run_format, G_512, .format = true },
-	{ "write-error", NULL, run_write_error, G_512 },
-	{ "write-error-4k", NULL, run_write_error, G_4K },
-	{ "write-error-biglog", NULL, run_write_error, G_512_BIGLOG },
-	{ "write-error-through", NULL, run_write_error, G_THROUGH },
-	{ "read-error", NULL, run_read_error, G_512 },
-	{ "read-error-4k", NULL, run_read_error, G_4K },
-	{ "marginal", NULL, run_marginal, G_512 },
-	{ "spare-write-error", NULL, run_spare_write_error, G_512 },
-	{ "spare-write-error-4k", NULL, run_spare_write_error, G_4K_LOG512 },
-	{ "spare-read-error", NULL, run_spare_read_error, G_512 },
-	{ "scrub", NULL, run_scrub, G_512 },
-	{ "force", NULL, run_force, G_512 },
-	{ "trim", NULL, run_trim, G_512 },
-	{ "trim-through", NULL, run_trim, G_THROUGH },
-	{ "limbo", NULL, run_limbo, G_512 },
-	{ "limbo-through", NULL, run_limbo, G_THROUGH },
-	{ "compaction", setup_many, run_compaction, G_MANY, .heavy = true },
-	{ "compaction-biglog", setup_many, run_compaction, G_MANY_4K, .heavy = true },
-	{ "ring", setup_growing, run_ring, G_RING, .heavy = true },
-	{ "batch", setup_batch, run_batch, G_MANY, .heavy = true, .interleaved = true },
-	{ "group", NULL, run_group, G_512, .interleaved = true },
-	{ "group-4k", NULL, run_group, G_4K, .interleaved = true },
-	{ "moving", NULL, run_moving, G_512, .interleaved = true },
-	{ "moving-through", NULL, run_moving, G_THROUGH, .interleaved = true },
-	{ "reuse", setup_three, run_reuse, G_512, .interleaved = true },
+	SCRIPT("add", NULL, run_add, G_512),
+	SCRIPT("add-4k", NULL, run_add, G_4K),
+	SCRIPT("add-4k-log512", NULL, run_add, G_4K_LOG512),
+	SCRIPT("add-biglog", NULL, run_add, G_512_BIGLOG),
+	SCRIPT("add-through", NULL, run_add, G_THROUGH),
+	SCRIPT("remove", setup_three, run_remove, G_512),
+	SCRIPT("remove-4k", setup_three, run_remove, G_4K),
+	SCRIPT("remove-through", setup_three, run_remove, G_THROUGH),
+	SCRIPT("clear", setup_three, run_clear, G_512),
+	SCRIPT("clear-4k", setup_three, run_clear, G_4K),
+	SCRIPT("lose", NULL, run_lose, G_512),
+	SCRIPT("label", NULL, run_label, G_512),
+	SCRIPT("grow", setup_grow, run_grow, G_512, .main_before = MAIN / 2, .flags = BM_ACCEPT_GROWN),
+	SCRIPT("format", NULL, run_format, G_512, .format = true),
+	SCRIPT("reformat", setup_copies, run_format, G_512, .format = true),
+	SCRIPT("write-error", NULL, run_write_error, G_512),
+	SCRIPT("write-error-4k", NULL, run_write_error, G_4K),
+	SCRIPT("write-error-biglog", NULL, run_write_error, G_512_BIGLOG),
+	SCRIPT("write-error-through", NULL, run_write_error, G_THROUGH),
+	SCRIPT("read-error", NULL, run_read_error, G_512),
+	SCRIPT("read-error-4k", NULL, run_read_error, G_4K),
+	SCRIPT("marginal", NULL, run_marginal, G_512),
+	SCRIPT("spare-write-error", NULL, run_spare_write_error, G_512),
+	SCRIPT("spare-write-error-4k", NULL, run_spare_write_error, G_4K_LOG512),
+	SCRIPT("spare-read-error", NULL, run_spare_read_error, G_512),
+	SCRIPT("scrub", NULL, run_scrub, G_512),
+	SCRIPT("force", NULL, run_force, G_512),
+	SCRIPT("trim", NULL, run_trim, G_512),
+	SCRIPT("trim-through", NULL, run_trim, G_THROUGH),
+	SCRIPT("limbo", NULL, run_limbo, G_512),
+	SCRIPT("limbo-through", NULL, run_limbo, G_THROUGH),
+	SCRIPT("compaction", setup_many, run_compaction, G_MANY, .heavy = true),
+	SCRIPT("compaction-biglog", setup_many, run_compaction, G_MANY_4K, .heavy = true),
+	SCRIPT("ring", setup_growing, run_ring, G_RING, .heavy = true),
+	SCRIPT("batch", setup_batch, run_batch, G_MANY, .heavy = true, .interleaved = true),
+	SCRIPT("group", NULL, run_group, G_512, .interleaved = true),
+	SCRIPT("group-4k", NULL, run_group, G_4K, .interleaved = true),
+	SCRIPT("moving", NULL, run_moving, G_512, .interleaved = true),
+	SCRIPT("moving-through", NULL, run_moving, G_THROUGH, .interleaved = true),
+	SCRIPT("reuse", setup_three, run_reuse, G_512, .interleaved = true),
 };
 
 const u32 scripts_count = sizeof(scripts) / sizeof(*scripts);
