@@ -337,6 +337,15 @@ enum bm_verdict bm_op_open(struct bm *bm, struct bm_op *op)
 				op->error = st->error;
 		}
 	}
+	if (!op->error && writable) {
+		/*
+		 * A block that was torn by the last cut stands where the next one will: if that
+		 * were torn too, the old one's parts could meet again. So before anything is
+		 * acknowledged a block without changes takes its place. If neither copy takes
+		 * it the map can't be changed, but it can be used.
+		 */
+		CO_CALL(op, CO_OP, bm_commit(bm, op));
+	}
 	if (!op->error)
 		now_open(bm);
 	bm->config.mem.free(bm->config.mem.ctx, st->load, sizeof(struct bm_load));
