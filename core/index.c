@@ -93,7 +93,7 @@ u64 bm_regions_next(const struct bm_regions *regions, u64 region, u64 last)
  * Finding.
  */
 
-static const struct bm_page *page_published(const struct bm_index *index, u64 region)
+static inline __attribute__((always_inline)) const struct bm_page *page_published(const struct bm_index *index, u64 region)
 {
 	const struct bm_table *table = bm_load_acquire(&index->table);
 	const struct bm_page *page = bm_load_acquire(&table->slot[bm_slot(table, region)]);
@@ -106,7 +106,7 @@ static const struct bm_page *page_published(const struct bm_index *index, u64 re
 }
 
 /* The first entry that overlaps [block, end), which lies in one region. */
-static bool page_find(const struct bm_page *page, u64 block, u64 end, struct bm_entry *e)
+static inline __attribute__((always_inline)) bool page_find(const struct bm_page *page, u64 block, u64 end, struct bm_entry *e)
 {
 	u32 at;
 
@@ -139,7 +139,7 @@ static bool index_scan(const struct bm_index *index, u64 block, u64 end, bool st
 	return false;
 }
 
-static void entry_clip(struct bm_entry *e, u64 block, u64 end)
+static inline void entry_clip(struct bm_entry *e, u64 block, u64 end)
 {
 	u64 cut;
 

@@ -164,19 +164,16 @@ static inline u32 bm_page_rank(const struct bm_page *page, u64 block)
 {
 	const u64 *key = page->key;
 	u64 bound = block << 24 | 0xffffff;
-	u32 n = page->n, at = 0, half, step, inside;
+	u32 n = page->n, half;
 
 	if (!n)
 		return 0;
-	for (; n >= 2 * BM_PAGE_STEP; n -= half) {
+	while (n > 1) {
 		half = n / 2;
-		key += half & (0 - (u32)(key[half - 1] <= bound));
+		key = key[half] <= bound ? key + half : key;
+		n -= half;
 	}
-	for (step = BM_PAGE_STEP; step; step /= 2) {
-		inside = 0 - (u32)(at + step <= n);
-		at += step & inside & (0 - (u32)(key[(at + step - 1) & inside] <= bound));
-	}
-	return (u32)(key - page->key) + at;
+	return (u32)(key - page->key) + (*key <= bound);
 }
 
 /* Index of the first entry that ends after a block. */

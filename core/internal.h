@@ -12,6 +12,7 @@
 #define BM_SLOTS	 256u /* ranges that can be held at a time */
 #define BM_NO_SLOT	 BM_SLOTS
 #define BM_EVENTS	 256u
+#define BM_RESERVE	 32u	/* pieces of memory put by */
 #define BM_SPARE_CHUNK	 32768u /* blocks in a chunk of the allocator's bitmap */
 #define BM_RUN_MAX	 4096u	/* blocks in a run of an operation */
 #define BM_STAGE_PAGES	 500u	/* index pages that one log block may touch */
@@ -73,6 +74,9 @@ struct bm {
 	struct bm_super super;
 	bool super_missing[2];
 	bool open;
+	struct bm_mem mem; /* the host's, with a reserve: for the map and the allocator */
+	void *reserve[BM_RESERVE];
+	u32 reserve_count;
 	struct bm_spare spare;
 	struct bm_log log;
 	u8 *super_block;
@@ -115,6 +119,11 @@ void bm_let_go(struct bm *bm, struct bm_op *op);
 void bm_leave_limbo(struct bm *bm);
 /* The part of [block, block + *count) before the first held range, or, inside one, of it. */
 bool bm_held_clip(const struct bm *bm, u64 block, u64 *count);
+
+/* reserve.c */
+void bm_reserve_init(struct bm *bm);
+void bm_reserve_fill(struct bm *bm);
+void bm_reserve_destroy(struct bm *bm);
 
 /* spare.c */
 int bm_spare_init(struct bm *bm);

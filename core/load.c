@@ -257,16 +257,17 @@ static void resume_pass(struct bm *bm)
 static int make_indexes(struct bm *bm)
 {
 	u64 spare_blocks = bm->super.spare_sectors >> bm->block_shift;
-	int error = bm_index_init(&bm->map, &bm->config.mem, bm_main_blocks(bm));
+	int error = bm_index_init(&bm->map, &bm->mem, bm_main_blocks(bm));
 
 	if (!error)
-		error = bm_index_init(&bm->bad, &bm->config.mem, spare_blocks);
+		error = bm_index_init(&bm->bad, &bm->mem, spare_blocks);
 	return error ? error : bm_spare_init(bm);
 }
 
 static void now_open(struct bm *bm)
 {
 	bm->open = true;
+	bm_reserve_fill(bm);
 	bm_update_mode(bm);
 	bm_event(bm, BM_EV_OPENED, 0, 0, bm->map.entries, bm->log.head.seq - bm->log.head.tail + 1);
 }

@@ -26,6 +26,7 @@ int bm_create(const struct bm_config *config, struct bm **out)
 		.read_retries = 2,
 		.breaker_limit = 1024,
 	};
+	bm_reserve_init(bm);
 	*out = bm;
 	return 0;
 }
@@ -40,6 +41,7 @@ void bm_destroy(struct bm *bm)
 	bm_index_destroy(&bm->map);
 	bm_index_destroy(&bm->bad);
 	bm_spare_destroy(bm);
+	bm_reserve_destroy(bm);
 	if (bm->log.block)
 		mem.free(mem.ctx, bm->log.block, BM_LOG_MAX_SIZE);
 	if (bm->super_block)
@@ -303,6 +305,7 @@ bool bm_idle_work(struct bm *bm)
 {
 	u32 from, to;
 
+	bm_reserve_fill(bm);
 	if (bm->log.aboard.head || bm->log.limbo)
 		return false; /* changes are staged: not now */
 	switch (bm_index_work(&bm->map, &from, &to)) {

@@ -23,7 +23,7 @@ int bm_spare_init(struct bm *bm)
 	s->total = s->end - s->start - (s->hole_end - s->hole_start);
 	s->cursor = s->start;
 	s->nchunks = (s->end + BM_SPARE_CHUNK - 1) / BM_SPARE_CHUNK;
-	s->chunks = bm->config.mem.alloc(bm->config.mem.ctx, s->nchunks * sizeof(u8 *));
+	s->chunks = bm->mem.alloc(bm->mem.ctx, s->nchunks * sizeof(u8 *));
 	if (!s->chunks)
 		return -ENOMEM;
 	memset(s->chunks, 0, s->nchunks * sizeof(u8 *));
@@ -33,7 +33,7 @@ int bm_spare_init(struct bm *bm)
 void bm_spare_destroy(struct bm *bm)
 {
 	struct bm_spare *s = &bm->spare;
-	const struct bm_mem *mem = &bm->config.mem;
+	const struct bm_mem *mem = &bm->mem;
 	u64 i;
 
 	if (!s->chunks)
@@ -71,7 +71,7 @@ static bool taken(const struct bm_spare *s, u64 block)
 static int need_chunk(struct bm *bm, u64 block)
 {
 	struct bm_spare *s = &bm->spare;
-	const struct bm_mem *mem = &bm->config.mem;
+	const struct bm_mem *mem = &bm->mem;
 	u8 **chunk = &s->chunks[block / BM_SPARE_CHUNK];
 
 	if (*chunk)
