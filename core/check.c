@@ -250,6 +250,7 @@ enum bm_verdict bm_op_check(struct bm *bm, struct bm_op *op)
 	CO_END(op, CO_OP);
 }
 
+/* Prepare the new superblock; what it was goes to op->scratch, in case it can't be written. */
 static int change_super(struct bm *bm, struct bm_op *op)
 {
 	u32 spb = 1u << bm->block_shift;
@@ -257,6 +258,7 @@ static int change_super(struct bm *bm, struct bm_op *op)
 
 	if (op->count && op->count & (spb - 1))
 		return -EINVAL;
+	memcpy(op->scratch, &bm->super, sizeof(bm->super));
 	if (op->count && op->count != bm->super.main_sectors)
 		error = bm_index_set_space(&bm->map, op->count >> bm->block_shift);
 	if (error)
@@ -267,6 +269,13 @@ static int change_super(struct bm *bm, struct bm_op *op)
 		memcpy(bm->super.label, op->format->label, BM_LABEL_MAX);
 	bm->super.generation++;
 	return 0;
+}
+
+/* The key space may stay as it is if it has grown; it can't be too small for what is mapped. */
+static void change_back(struct bm *bm, const struct bm_op *op)
+{
+	memcpy(&bm->super, op->scratch, sizeof(bm->super));
+	bm_index_set_space(&bm->map, bm_main_blocks(bm));
 }
 
 /* op->count: the new size of main, or 0; op->format: the new label, or NULL. */
@@ -284,6 +293,8 @@ enum bm_verdict bm_op_update(struct bm *bm, struct bm_op *op)
 	if (!op->error) {
 		CO_CALL(op, CO_OP, bm_write_supers(bm, op, false));
 		op->error = op->state.error;
+		if (op->error)
+			change_back(bm, op);
 	}
 	stop_leading(bm);
 	CO_END(op, CO_OP);

@@ -103,7 +103,10 @@ void bm_step_super(struct bm *bm, struct bm_op *op, enum bm_step_kind kind, unsi
 	op->step.fua = kind == BM_STEP_WRITE;
 }
 
-/* Write both superblocks, or (only_missing) those that are missing. op->state.error. */
+/*
+ * Write both superblocks, or (only_missing) those that are missing. If a change can't be written to
+ * the first, the second is left alone: it may be the last. op->state.error.
+ */
 enum bm_verdict bm_write_supers(struct bm *bm, struct bm_op *op, bool only_missing)
 {
 	struct bm_op_state *st = &op->state;
@@ -111,16 +114,21 @@ enum bm_verdict bm_write_supers(struct bm *bm, struct bm_op *op, bool only_missi
 	CO_BEGIN(op, CO_PART);
 	memset(bm->super_block, 0, BM_LOG_MAX_SIZE);
 	bm_super_encode(&bm->super, bm->super_block);
+	st->error = 0;
 	for (st->copy = 0; st->copy < 2; st->copy++) {
 		if (only_missing && !bm->super_missing[st->copy])
 			continue;
 		bm_step_super(bm, op, BM_STEP_WRITE, st->copy, bm->super_block);
 		CO_STEP(op, CO_PART);
 		bm->super_missing[st->copy] = op->step.error[0];
-		if (op->step.error[0])
-			bm_event(bm, BM_EV_COPY_ERROR, op->step.sector, 0, st->copy, 0);
+		if (!op->step.error[0])
+			continue;
+		bm_event(bm, BM_EV_COPY_ERROR, op->step.sector, 0, st->copy, 0);
+		if (!only_missing && !st->copy) {
+			st->error = op->step.error[0];
+			break;
+		}
 	}
-	st->error = bm->super_missing[0] && bm->super_missing[1] ? -EIO : 0;
 	CO_END(op, CO_PART);
 }
 

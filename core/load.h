@@ -18,7 +18,10 @@ struct bm_load {
 void bm_step_super(struct bm *bm, struct bm_op *op, enum bm_step_kind kind, unsigned int copy,
 		   void *memory);
 
-/* Write both superblocks, or (only_missing) those that are missing. Level CO_PART. */
+/*
+ * Write both superblocks, or (only_missing) those that are missing. op->state.error: a change
+ * was not made. Level CO_PART.
+ */
 enum bm_verdict bm_write_supers(struct bm *bm, struct bm_op *op, bool only_missing);
 
 /*

@@ -193,9 +193,10 @@ enum bm_verdict bm_op_add(struct bm *bm, struct bm_op *op)
 		}
 		if (op->error)
 			op->bad = bm_sectors(bm, st->at);
+		else
+			op->done = bm_sectors(bm, st->at - st->first);
 		bm_let_go(bm, op);
 	}
-	op->done = bm_sectors(bm, st->at - st->first);
 	CO_END(op, CO_OP);
 }
 
@@ -308,10 +309,13 @@ enum bm_verdict bm_op_remove(struct bm *bm, struct bm_op *op)
 			if (!op->error)
 				op->error = st->error;
 		}
+		if (!op->error)
+			op->done = bm_sectors(bm, st->at - st->first);
 		bm_let_go(bm, op);
 	}
 	if (!op->error && !st->any)
 		op->error = -ENOENT;
-	op->done = bm_sectors(bm, st->at - st->first);
+	if (!op->error)
+		op->done = op->count;
 	CO_END(op, CO_OP);
 }

@@ -107,6 +107,7 @@ static enum bm_verdict write_piece(struct bm *bm, struct bm_op *op)
 		if (st->length > 1)
 			continue;
 		st->client = st->error;
+		st->error = 0;
 		count_write_error(bm, op);
 		if (st->device == BM_MAIN) {
 			CO_CALL(op, CO_PART, bm_prove_life(bm, op));

@@ -88,6 +88,28 @@ static int add_range(const struct command *c, struct bm_op *op, uint64_t sector,
 	return remap_run(c->remap, op);
 }
 
+/*
+ * The core remaps piece by piece, and stops where it can't go on. What would stop it is looked for
+ * before it begins, so that a refusal leaves nothing half done.
+ */
+static int add_obstacle(const struct command *c, struct bm_op *op)
+{
+	uint64_t at = op->sector;
+	struct bm_status status;
+	struct bm_extent e;
+
+	while (command_walk(c->remap, false, &at, &e, 1) && e.sector < op->sector + op->count) {
+		if (e.spare == BM_NOWHERE)
+			continue; /* pending on main: may well get a place */
+		op->bad = e.sector > op->sector ? e.sector : op->sector;
+		return -EEXIST;
+	}
+	command_status_of(c->remap, &status);
+	if (op->count > status.spare_total - status.spare_used - status.spare_bad)
+		return -ENOSPC;
+	return 0;
+}
+
 json_t *command_add(const struct command *c)
 {
 	uint64_t sector, count, spare = BM_NOWHERE, at, sums[BM_BAD];
@@ -102,7 +124,10 @@ json_t *command_add(const struct command *c)
 	if (json_object_get(c->request, "spare") && !command_number(c, "spare", &spare))
 		return command_error(COMMAND_USAGE, "%s: \"spare\" is not a sector",
 				     remap_name(c->remap));
-	if (add_range(c, &op, sector, count, spare))
+	bm_op_init(&op, BM_OP_ADD, sector, count);
+	op.spare = spare;
+	op.error = add_obstacle(c, &op);
+	if (op.error || add_range(c, &op, sector, count, spare))
 		return add_error(c, &op);
 	states_of(c->remap, sector, count, sums);
 	at = sector;

@@ -169,6 +169,13 @@ bool disk_unreadable(const struct disk *disk, u64 sector)
 	return false;
 }
 
+static bool all_unreadable(const struct disk *disk, u64 sector, u64 count)
+{
+	while (count > 0 && disk_unreadable(disk, sector + count - 1))
+		count--;
+	return count == 0;
+}
+
 /* ---- the cache ---- */
 
 static void writes_compact(struct disk *disk)
@@ -303,7 +310,8 @@ static void write_end(struct disk *disk, struct disk_io *io, const struct disk_f
 	writes_compact(disk);
 	if (fault == NULL)
 		fault_heal(disk, io->sector, io->count);
-	else if (fault->outcome == DISK_UNREADABLE)
+	else if (fault->outcome == DISK_UNREADABLE && (io->verb & DISK_CHANGES) &&
+		 !all_unreadable(disk, io->sector, io->count))
 		disk_fault(disk, &(struct disk_fault){ .verbs = DISK_READ,
 						       .first = io->sector,
 						       .end = io->sector + io->count,
@@ -342,7 +350,7 @@ void disk_end(struct disk *disk, struct disk_io *io)
 	io->bad = io->bad_end = 0;
 	if (fault != NULL) {
 		io->error = fault->error;
-		if (fault->number == 0 && fault->times < 0 && io->verb != DISK_FLUSH) {
+		if (fault->times < 0 && io->verb != DISK_FLUSH) {
 			io->bad = fault->first > io->sector ? fault->first : io->sector;
 			io->bad_end = fault->end < io->sector + io->count ? fault->end :
 									    io->sector + io->count;

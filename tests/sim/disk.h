@@ -15,7 +15,7 @@
 
 #define SECTOR		512u
 #define DISK_WRITES	192u
-#define DISK_FAULTS	24u
+#define DISK_FAULTS	64u
 #define DISK_SPAN	64u	/* sectors in one record of a write */
 #define DISK_CHOICES	16u
 

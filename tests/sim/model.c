@@ -114,8 +114,17 @@ void model_end(struct model *model, u32 id, u64 sector, u64 count, u64 begun, in
 
 void model_may_fail(struct model *model, u64 sector, u64 count)
 {
-	u64 begun = model_begin(model, MODEL_EIO, sector, count);
+	u64 begun;
 
+	/* Once is enough: a value that never was acknowledged is only renewed. */
+	for (u64 s = sector; s < sector + count; s++)
+		for (u32 i = 0; i < model->cell[s].count; i++) {
+			struct model_value *v = &model->cell[s].value[i];
+
+			if (v->id == MODEL_EIO && v->ended != 0 && !v->acked && v->gone == 0)
+				v->gone = v->perished = true;
+		}
+	begun = model_begin(model, MODEL_EIO, sector, count);
 	model_end(model, MODEL_EIO, sector, count, begun, -EIO, false);
 }
 

@@ -86,8 +86,8 @@ static void run_label(struct player *p)
 /* Main is larger than the superblock says: opened with BM_ACCEPT_GROWN. */
 static void run_grow(struct player *p)
 {
-	play_add(p, 3, 1);
-	play_fua(p, 3, 1);
+	play_add(p, 5, 1);
+	play_fua(p, 5, 1);
 	play_lose(p, MAIN - 2, 2);
 	play_fua(p, MAIN - 2, 1);
 }

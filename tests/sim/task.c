@@ -155,7 +155,7 @@ static void op_end(struct host *host, struct task *task)
 	if (op->done > op->count)
 		report_fail("operation %d did %llu sectors of %llu", op->kind,
 			    (unsigned long long)op->done, (unsigned long long)op->count);
-	place_is(host, op->sector, task->error == 0 ? op->count : op->done,
+	place_is(host, op->sector, task->error == 0 ? op->count : 0,
 		 op->kind == BM_OP_ADD ? PLACE_MAPPED : PLACE_UNMAPPED);
 }
 
