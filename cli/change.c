@@ -113,9 +113,9 @@ static void tell_release(const json_t *r)
 
 	printf("sectors %llu-%llu: %llu released\n", sector, sector + count - 1,
 	       (ull)get_number(r, "released"));
-	if (get_number(r, "pending"))
-		printf("%llu of them are pending now: they can't be read until they are written\n",
-		       (ull)get_number(r, "pending"));
+	if (get_number(r, "unreadable"))
+		printf("  %llu of them can't be read until they are written\n",
+		       (ull)get_number(r, "unreadable"));
 }
 
 int verb_release(struct cli *cli)

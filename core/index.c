@@ -105,18 +105,12 @@ static inline __attribute__((always_inline)) const struct bm_page *page_publishe
 	return page;
 }
 
-/* The first entry that overlaps [block, end), which lies in one region. */
-static inline __attribute__((always_inline)) bool page_find(const struct bm_page *page, u64 block, u64 end, struct bm_entry *e)
+/* The first entry that overlaps [block, end), which lies in one region: where, or page->n. */
+static inline u32 page_find(const struct bm_page *page, u64 block, u64 end)
 {
-	u32 at;
+	u32 at = bm_page_first(page, block);
 
-	if (!page)
-		return false;
-	at = bm_page_first(page, block);
-	if (at == page->n || bm_key_block(page->key[at]) >= end)
-		return false;
-	bm_page_get(page, at, e);
-	return true;
+	return at < page->n && bm_key_block(page->key[at]) < end ? at : page->n;
 }
 
 static bool index_scan(const struct bm_index *index, u64 block, u64 end, bool staged,
@@ -125,6 +119,7 @@ static bool index_scan(const struct bm_index *index, u64 block, u64 end, bool st
 	const struct bm_regions *regions = bm_load_acquire(&index->regions);
 	const struct bm_page *page;
 	u64 region, last = (end - 1) >> BM_REGION_SHIFT, from, to;
+	u32 at;
 
 	for (region = block >> BM_REGION_SHIFT; region <= last; region++) {
 		region = bm_regions_next(regions, region, last);
@@ -133,8 +128,13 @@ static bool index_scan(const struct bm_index *index, u64 block, u64 end, bool st
 		page = staged ? bm_stage_page(index, region) : page_published(index, region);
 		from = region << BM_REGION_SHIFT;
 		to = from + BM_REGION;
-		if (page_find(page, from > block ? from : block, to < end ? to : end, e))
+		if (!page)
+			continue;
+		at = page_find(page, from > block ? from : block, to < end ? to : end);
+		if (at < page->n) {
+			bm_page_get(page, at, e);
 			return true;
+		}
 	}
 	return false;
 }
@@ -170,11 +170,29 @@ static bool index_find(const struct bm_index *index, u64 block, u64 count, bool 
 
 bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count, struct bm_entry *e)
 {
+	u64 end = block + count, key, start, stop;
+	const struct bm_page *page;
+	u32 at;
+
 	if (count > BM_REGION - (block & BM_REGION_MASK))
 		return index_find(index, block, count, false, e);
-	if (!page_find(page_published(index, block >> BM_REGION_SHIFT), block, block + count, e))
+	page = page_published(index, block >> BM_REGION_SHIFT);
+	if (!page)
 		return false;
-	entry_clip(e, block, block + count);
+	at = page_find(page, block, end);
+	if (at == page->n)
+		return false;
+	/* As bm_page_get() and entry_clip() would, but at once: this is the way of most I/O. */
+	key = page->key[at];
+	start = bm_key_block(key) > block ? bm_key_block(key) : block;
+	stop = bm_key_end(key) < end ? bm_key_end(key) : end;
+	e->block = start;
+	e->spare = bm_key_spare(key, bm_page_low(page)[at]);
+	if (e->spare != BM_NO_BLOCK)
+		e->spare += start - bm_key_block(key);
+	e->count = (u32)(stop - start);
+	e->state = (enum bm_state)bm_key_state(key);
+	e->cont = bm_key_cont(key);
 	return true;
 }
 
@@ -235,6 +253,7 @@ static struct bm_table *table_alloc(struct bm_index *index, u32 depth)
 	if (!table)
 		return NULL;
 	table->depth = depth;
+	table->shift = 64 - depth;
 	table->slots = 1u << depth;
 	return table;
 }

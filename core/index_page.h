@@ -40,6 +40,7 @@ struct bm_page {
 
 struct bm_table {
 	u32 depth;
+	u32 shift; /* 64 - depth */
 	u32 slots;
 	struct bm_page *slot[];
 };
@@ -100,7 +101,7 @@ static inline u64 bm_hash(u64 region)
 
 static inline u32 bm_slot(const struct bm_table *table, u64 region)
 {
-	return (u32)(bm_hash(region) >> (64 - table->depth));
+	return (u32)(bm_hash(region) >> table->shift);
 }
 
 static inline size_t bm_page_size(u32 cap)
@@ -138,12 +139,17 @@ static inline bool bm_key_cont(u64 key)
 	return key >> 9 & 1;
 }
 
+static inline u64 bm_key_spare(u64 key, u32 low)
+{
+	return (key & 0xff) << 32 | low;
+}
+
 static inline void bm_page_get(const struct bm_page *page, u32 at, struct bm_entry *e)
 {
 	u64 key = page->key[at];
 
 	e->block = bm_key_block(key);
-	e->spare = (key & 0xff) << 32 | bm_page_low(page)[at];
+	e->spare = bm_key_spare(key, bm_page_low(page)[at]);
 	e->count = bm_key_count(key);
 	e->state = (enum bm_state)bm_key_state(key);
 	e->cont = bm_key_cont(key);

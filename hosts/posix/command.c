@@ -8,7 +8,7 @@
  *	   cell_sectors; status
  *	   from, limit [bad] -> extents: [[sector, count, spare sector or null, state]], next
  * add     sector, count [spare] [no_copy] [single] -> sector, count, mapped, lost, pending
- * release sector, count [force] [single] -> released
+ * release sector, count [force] [single] -> released, unreadable
  * import  runs: [[sector, count]] [no_copy] [dry_run] -> added, already, lost
  * check   [repair] -> blocks, bad, repaired, findings, left
  * scrub   action: start [rate] | pause | stop | status | run -> state, position, total ..

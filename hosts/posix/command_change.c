@@ -4,7 +4,9 @@
 
 typedef unsigned long long ull;
 
-/* How many sectors of the range are in which state now. */
+/* How many sectors of the range are in which state now; [PLACED]: have a place on the spare. */
+#define PLACED BM_UNMAPPED
+
 static void states_of(struct remap *remap, uint64_t sector, uint64_t count, uint64_t sums[BM_BAD])
 {
 	uint64_t at = sector, end = sector + count;
@@ -15,8 +17,11 @@ static void states_of(struct remap *remap, uint64_t sector, uint64_t count, uint
 		uint64_t from = e.sector < sector ? sector : e.sector;
 		uint64_t to = e.sector + e.count < end ? e.sector + e.count : end;
 
-		if (to > from && e.state < BM_BAD)
-			sums[e.state] += to - from;
+		if (to <= from || e.state >= BM_BAD)
+			continue;
+		sums[e.state] += to - from;
+		if (e.spare != BM_NOWHERE)
+			sums[PLACED] += to - from;
 	}
 }
 
@@ -185,12 +190,10 @@ json_t *command_release(const struct command *c)
 	if (remap_run(c->remap, &op))
 		return release_error(c, &op);
 	states_of(c->remap, sector, count, after);
-	return command_result(
-		json_pack("{s:I, s:I, s:I, s:I}", "sector", (json_int_t)sector, "count",
-			  (json_int_t)count, "released",
-			  (json_int_t)(before[BM_MAPPED] + before[BM_PENDING] + before[BM_LOST] -
-				       after[BM_MAPPED] - after[BM_PENDING] - after[BM_LOST]),
-			  "pending", (json_int_t)after[BM_PENDING]));
+	return command_result(json_pack("{s:I, s:I, s:I, s:I}", "sector", (json_int_t)sector,
+					"count", (json_int_t)count, "released",
+					(json_int_t)(before[PLACED] - after[PLACED]), "unreadable",
+					(json_int_t)(after[BM_PENDING] + after[BM_LOST])));
 }
 
 /* ---- import ---- */

@@ -87,9 +87,10 @@ void explore_structure(const struct host *host)
 		sums[e.state] += e.count;
 		spare += e.spare != BM_NOWHERE ? e.count : 0;
 	}
+	/* A block that can't be written where it is stays there until it has another place. */
 	for (at = 0; bm_walk_bad(host->bm, &at, &e);)
 		for (u64 s = e.sector; s < e.sector + e.count; s++)
-			used[s]++;
+			spare -= used[s];
 	bm_get_status(host->bm, &status);
 	if (status.mapped != sums[BM_MAPPED] || status.pending != sums[BM_PENDING] ||
 	    status.lost != sums[BM_LOST])

@@ -218,7 +218,7 @@ bool stage_play(struct stage *stage, bool strict, u64 seed)
 	error = host_start(host);
 	if (error == 0)
 		error = stage->script->format ? host_format(host, 0xf0) : host_open(host);
-	if (strict || !stage->script->format)
+	if (strict || (!stage->script->format && !stage->script->flags))
 		judge(&p, stage->script->format ? "formatting" : "opening", 0, error, 0);
 	if (error != 0 || host->stop)
 		return false;

@@ -350,6 +350,51 @@ static void run_moving(struct player *p)
 	}
 }
 
+/* A block is found weak or unreadable while a write of it is under way. */
+static void run_crossing(struct player *p)
+{
+	weak_read(p, 4, 2);
+	play_later(p, TASK_WRITE, 4, 1, false);
+	play_later(p, TASK_READ, 3, 3, false);
+	play_go(p);
+	bad_read(p, 8, 1);
+	play_later(p, TASK_WRITE, 7, 2, true);
+	play_later(p, TASK_READ, 8, 1, false);
+	play_later(p, TASK_READ, 6, 4, false);
+	play_go(p);
+	bad_write(p, 10, 1);
+	play_later(p, TASK_WRITE, 10, 1, false);
+	play_later(p, TASK_WRITE, 9, 3, true);
+	play_op_later(p, BM_OP_SCRUB, 0, MAIN, 0);
+	play_go(p);
+	play_later(p, TASK_ZERO, 10, 1, false);
+	play_later(p, TASK_WRITE, 10, 1, false);
+	play_op_later(p, BM_OP_REMOVE, 9, 3, 0);
+	play_go(p);
+	play(p, TASK_READ, 0, MAIN, false, ANY_RESULT);
+}
+
+/* The spare block of a block that is being written and read fails. */
+static void run_crossing_spare(struct player *p)
+{
+	spare_bad_write(p, 0, 3);
+	play_later(p, TASK_WRITE, 2, 4, false);
+	play_later(p, TASK_READ, 3, 2, false);
+	play_later(p, TASK_WRITE, 4, 2, true);
+	play_go(p);
+	mend(p);
+	spare_bad_read(p, 5, 4);
+	play_later(p, TASK_READ, 2, 6, false);
+	play_later(p, TASK_WRITE, 3, 2, false);
+	play_op_later(p, BM_OP_ADD, 1, 1, 0);
+	play_go(p);
+	play_op_later(p, BM_OP_REMOVE, 2, 6, BM_OP_FORCE);
+	play_later(p, TASK_WRITE, 5, 2, true);
+	play_later(p, TASK_DISCARD, 3, 2, false);
+	play_go(p);
+	play(p, TASK_READ, 0, MAIN, false, ANY_RESULT);
+}
+
 /* A spare block is let go of and taken for another while a read of it is under way. */
 static void run_reuse(struct player *p)
 {
@@ -420,6 +465,10 @@ const struct script scripts[] = {
 	SCRIPT("group-4k", NULL, run_group, G_4K, .interleaved = true),
 	SCRIPT("moving", NULL, run_moving, G_512, .interleaved = true),
 	SCRIPT("moving-through", NULL, run_moving, G_THROUGH, .interleaved = true),
+	SCRIPT("crossing", NULL, run_crossing, G_512, .interleaved = true),
+	SCRIPT("crossing-4k", NULL, run_crossing, G_4K_LOG512, .interleaved = true),
+	SCRIPT("crossing-through", NULL, run_crossing, G_THROUGH, .interleaved = true),
+	SCRIPT("crossing-spare", setup_three, run_crossing_spare, G_512, .interleaved = true),
 	SCRIPT("reuse", setup_three, run_reuse, G_512, .interleaved = true),
 };
 

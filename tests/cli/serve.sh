@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Serving, and everything the verbs do to a device that is being served.
+. "$(dirname "$0")/lib.sh"
+need jq nbdkit nbdinfo nbdcopy openssl qemu-io
+
+pair
+cp main original
+
+# ---- start ----
+
+serve main spare && ok "serve begins" || { not_ok "serve begins"; exit 1; }
+uri=$(sed -n 's/^main is served at //p' serve.out)
+same "the URI that it prints has the disk" "$(nbdinfo --size "$uri")" 8388608
+expect "list" 0 'main +rw +8 MiB' blkmend list
+same "list --json" "$(blkmend list --json | jq -c '[.[].name]')" '["main"]'
+same "status --json: the paths are absolute" "$(blkmend status main --json | field .spare_device)" \
+	"$work/spare"
+
+# ---- what a second one may not ----
+
+refuse "a second server of that name" 5 'main is being served already' blkmend serve main spare
+refuse "a second server of that spare" 5 'spare is being served as main.*blkmend close main|spare' \
+	blkmend serve main spare --name other
+expect "a closed spare's verb finds its server" 0 'main' blkmend status ./spare
+for verb in "format spare --main main --force" "wipe spare -qf" "header-backup spare file" \
+	"header-restore spare file -qf"; do
+	if [ "${verb#header-restore}" != "$verb" ]; then
+		echo x >file
+	fi
+	# shellcheck disable=SC2086
+	expect "served, so refused: $verb" "$([ "${verb#header-restore}" = "$verb" ] && echo 5 || echo 1)" \
+		'spare is being served as main|not a header backup' blkmend $verb
+done
+
+# ---- the map ----
+
+expect "add" 0 'sectors 1000-1007: on the spare' blkmend add main 1000-1007
+expect "add again" 5 'main: sector 1000 is already remapped' blkmend add main 1000+8
+expect "export" 0 '^1000 1001' blkmend export main -b 512
+expect "map" 0 'main  8 MiB, mode rw, 1 remaps' blkmend map main
+expect "map --format svg" 0 '</svg>' blkmend map main --format svg
+expect "health" 0 '8 sectors live on the spare' blkmend health main
+expect "check" 0 'main: clean' blkmend check main
+expect "reset" 0 'goes on, mode rw' blkmend reset main
+printf '2000\n2001\n' >list
+expect "import" 0 '2 sectors listed, 2 remapped' blkmend import main list -b 512
+expect "release" 0 '1 released' blkmend release main 2001
+timeout 2 blkmend map main --watch 1 --ascii >watch
+[ "$(grep -c '^main  8 MiB' watch)" -ge 2 ] && ok "map --watch" || not_ok "map --watch" "$(cat watch)"
+nbdcopy "$uri" copy && cmp -s copy original && ok "clients still read the same" ||
+	not_ok "clients still read the same"
+
+# ---- scrub ----
+
+expect "scrub start" 0 'scrub of main: (running|done)' blkmend scrub main start --rate 1M --detach
+expect "scrub start twice" 5 'a scrub is under way already' blkmend scrub main start --detach
+expect "scrub pause" 0 'paused' blkmend scrub main pause
+expect "scrub status" 0 'paused' blkmend scrub main status
+expect "status tells it" 0 'scrub +paused' blkmend status main
+expect "scrub goes on, with another rate" 0 'running' blkmend scrub main start --rate 2M --detach
+expect "scrub stop" 0 'stopped' blkmend scrub main stop
+expect "scrub stop without one" 1 'no scrub is under way' blkmend scrub main stop
+expect "scrub start, followed" 0 '\{"progress":.*"position": ?16384.*"state":"done"' \
+	blkmend scrub main start --rate 0 --progress-json
+blkmend scrub main start --rate 512K --detach >/dev/null
+
+# ---- end, and begin again ----
+
+expect "close" 0 '' blkmend close main
+kill -0 "$server" 2>/dev/null && [ "$(ps -o stat= -p "$server" | cut -c1)" != Z ] &&
+	not_ok "close waits until the server is gone" || ok "close waits until the server is gone"
+expect "list is empty" 0 'Nothing' blkmend list
+expect "the map has been kept" 0 '1000 1001' blkmend export spare -b 512
+
+serve main spare --name again --socket "$work/here" && ok "serve --name --socket" || exit 1
+qemu-io -f raw -c 'write -P 7 512000 4096' -c 'write -P 9 0 4096' -c flush "nbd+unix:///?socket=$work/here" >io
+kill -9 "$server"
+wait "$server" 2>/dev/null
+expect "kill -9: the name is free" 0 'Nothing' blkmend list
+serve main spare --name again --socket "$work/here" && ok "kill -9: a new server begins" || exit 1
+qemu-io -f raw -c 'read -P 7 512000 4096' -c 'read -P 9 0 4096' "nbd+unix:///?socket=$work/here" >io
+grep -q 'verification failed' io && not_ok "kill -9: what was written is there" "$(cat io)" ||
+	ok "kill -9: what was written is there"
+blkmend close again
+
+expect "serve --daemon" 0 'main is served at' blkmend serve main spare --daemon -r
+expect "--read-only: add is refused" 2 'read-only' blkmend add main 3000
+expect "--read-only is shown" 0 'opened read-only' blkmend status main
+blkmend close main
+port=$(awk 'BEGIN { srand(); print int(20000 + rand() * 20000) }')
+serve main spare --port "$port" && ok "serve --port" || exit 1
+same "it answers there" "$(nbdinfo --size "nbd://127.0.0.1:$port")" 8388608
+blkmend close main
+serve main spare -- --filter=log "logfile=$work/log" && ok "nbdkit's own options" || exit 1
+nbdinfo --size "$uri" >/dev/null 2>&1
+blkmend close main
+[ -s log ] && ok "... reach nbdkit" || not_ok "... reach nbdkit"
+
+expect "--socket and --port" 1 'exclude each other' blkmend serve main spare --socket x --port 1
+expect "--port of nonsense" 1 '--port is from 1 to 65535' blkmend serve main spare --port 70000
+expect "--name of nonsense" 1 'a name is' blkmend serve main spare --name a/b
+echo x >plain
+refuse "a socket path that is a file" 5 'plain is in the way' blkmend serve main spare --socket plain
+expect "a plugin that isn't there" 4 'nosuch.so' env BLKMEND_PLUGIN=/nosuch.so blkmend serve main spare
+
+# ---- a peer that goes away ----
+
+blank remote 2M
+nbdkit -U "$work/peer" -P peer.pid file remote
+pids="$pids $(cat peer.pid)"
+peer="nbd+unix:///?socket=$work/peer"
+expect "format over NBD" 0 'is now a spare' blkmend format "$peer" --main main
+expect "probe over NBD" 0 'blkmend spare' blkmend probe "$peer"
+serve main "$peer" && ok "serve with a spare over NBD" || exit 1
+expect "add over NBD" 0 'on the spare' blkmend add main 5000+8
+kill "$(cat peer.pid)"
+while kill -0 "$(cat peer.pid)" 2>/dev/null; do
+	sleep 0.05
+done
+expect "a vanished peer: the add fails" 4 'main: sectors 6000 to 6007 could not be remapped|main: ' \
+	blkmend add main 6000+8
+expect "a vanished peer: health says what to do" 0 'read-only|reset' blkmend health main
+nbdkit -U "$work/peer" -P peer.pid file remote
+pids="$pids $(cat peer.pid)"
+expect "a peer that is back: reset" 0 'goes on, mode rw' blkmend reset main
+expect "a peer that is back: add" 0 'on the spare' blkmend add main 6000+8
+expect "close with a peer" 0 '' blkmend close main
