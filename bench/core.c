@@ -6,7 +6,6 @@
  *
  *	bench-core [DIRECTORY [REMAPS]]
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -154,8 +154,8 @@ enum bm_verdict bm_walk_log(struct bm *bm, struct bm_op *op, bool apply, bool me
 	for (st->i = 0; !st->error && st->i < live_blocks(bm);) {
 		st->length = batch(bm, op, place_of(bm, st->i));
 		for (st->copy = 0; st->copy < 2; st->copy++) {
-			step_block(bm, op, BM_STEP_READ, st->copy, place_of(bm, st->i),
-				   st->length, half(bm, op, st->copy, 0));
+			step_block(bm, op, BM_STEP_READ, st->copy, place_of(bm, st->i), st->length,
+				   half(bm, op, st->copy, 0));
 			CO_STEP(op, CO_PART);
 			st->failed[st->copy] = op->step.error[0];
 		}
@@ -171,8 +171,7 @@ enum bm_verdict bm_walk_log(struct bm *bm, struct bm_op *op, bool apply, bool me
 				break;
 			}
 			if (apply)
-				st->error = apply_block(
-					bm, half(bm, op, !st->good[0], (u32)st->j));
+				st->error = apply_block(bm, half(bm, op, !st->good[0], (u32)st->j));
 			copy = st->good[0];
 			if (!mend || st->error || st->good[copy])
 				continue;

@@ -43,12 +43,12 @@ enum {
 	L_FRESH = 66,
 };
 
-#define ALIGN		8u     /* sectors: everything starts on 4096 bytes */
-#define FRONT_END	4096u  /* sectors: the data area never starts later */
-#define FRONT_SPLIT	2048u  /* sectors: where it starts if the log is in the middle */
-#define LOG_MIN		64u    /* blocks */
-#define RECORD_BLOCKS	0xffffffffffffull
-#define KNOWN_INCOMPAT	0ull
+#define ALIGN          8u    /* sectors: everything starts on 4096 bytes */
+#define FRONT_END      4096u /* sectors: the data area never starts later */
+#define FRONT_SPLIT    2048u /* sectors: where it starts if the log is in the middle */
+#define LOG_MIN        64u   /* blocks */
+#define RECORD_BLOCKS  0xffffffffffffull
+#define KNOWN_INCOMPAT 0ull
 
 static u64 round_up(u64 n)
 {
@@ -194,8 +194,8 @@ static u64 log_blocks(u64 spare_blocks, u32 log_size)
 	u64 n = spare_blocks + spare_blocks / 16;
 
 	/* log_size is one of two: no division of u64 by a variable, which 32-bit kernels lack */
-	return 16 + (log_size == 512 ? (9 * n + 4 * 27 - 1) / (4 * 27) :
-				       (9 * n + 4 * 251 - 1) / (4 * 251));
+	return 16 + (log_size == 512 ? (9 * n + 4 * 27 - 1) / (4 * 27)
+				     : (9 * n + 4 * 251 - 1) / (4 * 251));
 }
 
 static bool layout_fits(struct bm_super *s)
@@ -236,7 +236,8 @@ int bm_super_layout(struct bm_super *s, u64 *least)
 	if (!s->main_sectors || s->main_sectors & (spb - 1))
 		return -EINVAL;
 	if (s->main_sectors >= limit * spb || s->spare_sectors >= limit * spb ||
-	    log_blocks(spb == 1 ? s->spare_sectors : s->spare_sectors >> 3, s->log_size) > 0xffffffffull)
+	    log_blocks(spb == 1 ? s->spare_sectors : s->spare_sectors >> 3, s->log_size) >
+		    0xffffffffull)
 		return -EFBIG;
 	if (layout_fits(s))
 		return 0;

@@ -10,62 +10,62 @@
 #include "port.h"
 
 #define BM_SECTOR_SHIFT 9
-#define BM_SECTOR	512u
+#define BM_SECTOR       512u
 
-#define BM_SUPER_MAGIC	"blkmend\x1a"
-#define BM_SUPER_SIZE	512u	/* one sector, so that it can't be torn */
-#define BM_VERSION	1u
-#define BM_LABEL_MAX	31u
+#define BM_SUPER_MAGIC  "blkmend\x1a"
+#define BM_SUPER_SIZE   512u /* one sector, so that it can't be torn */
+#define BM_VERSION      1u
+#define BM_LABEL_MAX    31u
 #define BM_IDENTITY_MAX 63u
 
-#define BM_LOG_MAGIC	0x676f6c62u /* "blog" */
-#define BM_LOG_HEADER	80u
-#define BM_RECORD_SIZE	16u
+#define BM_LOG_MAGIC    0x676f6c62u /* "blog" */
+#define BM_LOG_HEADER   80u
+#define BM_RECORD_SIZE  16u
 #define BM_LOG_MAX_SIZE 4096u
-#define BM_RECORDS_MAX	((BM_LOG_MAX_SIZE - BM_LOG_HEADER) / BM_RECORD_SIZE) /* 251 */
+#define BM_RECORDS_MAX  ((BM_LOG_MAX_SIZE - BM_LOG_HEADER) / BM_RECORD_SIZE) /* 251 */
 
 struct bm_super {
 	u16 version;
-	u64 incompat;		/* features; a bit that is not known: refuse */
-	u64 compat;		/* features; may be ignored */
+	u64 incompat; /* features; a bit that is not known: refuse */
+	u64 compat;   /* features; may be ignored */
 	u8 uuid[16];
 	char label[BM_LABEL_MAX + 1];
-	u64 set_id;		/* drawn at format; ties log blocks to this superblock */
-	u64 generation;		/* of the superblock: the higher copy is the right one */
-	u64 created;		/* seconds since the Epoch */
-	u32 block_size;		/* bytes: main's logical block, 512 or 4096 */
-	u32 log_size;		/* bytes of a log block: 512 or 4096 */
+	u64 set_id;     /* drawn at format; ties log blocks to this superblock */
+	u64 generation; /* of the superblock: the higher copy is the right one */
+	u64 created;    /* seconds since the Epoch */
+	u32 block_size; /* bytes: main's logical block, 512 or 4096 */
+	u32 log_size;   /* bytes of a log block: 512 or 4096 */
 	u64 main_sectors;
 	u64 spare_sectors;
-	u64 data_start;		/* first sector that may hold data */
-	u64 data_end;		/* the sector after the last */
-	u64 log_start[2];	/* first sector of each copy of the log */
-	u32 log_min;		/* blocks of the log that are always in use */
-	u32 log_max;		/* blocks reserved for each copy */
-	u32 spare_index;	/* of this spare in a pool: 0 */
-	u32 spare_count;	/* spares in the pool: 1 */
+	u64 data_start;   /* first sector that may hold data */
+	u64 data_end;     /* the sector after the last */
+	u64 log_start[2]; /* first sector of each copy of the log */
+	u32 log_min;      /* blocks of the log that are always in use */
+	u32 log_max;      /* blocks reserved for each copy */
+	u32 spare_index;  /* of this spare in a pool: 0 */
+	u32 spare_count;  /* spares in the pool: 1 */
 	char main_identity[BM_IDENTITY_MAX + 1];
 };
 
 enum bm_super_error {
 	BM_SUPER_OK = 0,
-	BM_SUPER_BLANK,		/* all zero */
-	BM_SUPER_FOREIGN,	/* not blkmend's */
-	BM_SUPER_CORRUPT,	/* ours, but the checksum or a value is wrong */
-	BM_SUPER_NEWER,		/* a version or a feature that this build does not know */
+	BM_SUPER_BLANK,   /* all zero */
+	BM_SUPER_FOREIGN, /* not blkmend's */
+	BM_SUPER_CORRUPT, /* ours, but the checksum or a value is wrong */
+	BM_SUPER_NEWER,   /* a version or a feature that this build does not know */
 };
 
 struct bm_log_header {
 	u64 set_id;
-	u64 seq;	/* number of this block, from 1 */
-	u64 epoch;	/* of the session that wrote it; grows with each opening */
-	u64 tail;	/* the oldest block that is still needed */
-	u64 pass;	/* first block of the compaction pass under way */
-	u64 cursor;	/* where that pass goes on: a block of main, or BM_CURSOR_BAD | of the spare */
-	u32 ring;	/* blocks of the log in use */
-	u32 prev_crc;	/* checksum of block seq - 1, 0 for the first */
-	u16 count;	/* records */
-	u16 fresh;	/* of these, how many are changes; the rest are the pass's */
+	u64 seq;    /* number of this block, from 1 */
+	u64 epoch;  /* of the session that wrote it; grows with each opening */
+	u64 tail;   /* the oldest block that is still needed */
+	u64 pass;   /* first block of the compaction pass under way */
+	u64 cursor; /* where that pass goes on: a block of main, or BM_CURSOR_BAD | of the spare */
+	u32 ring;   /* blocks of the log in use */
+	u32 prev_crc; /* checksum of block seq - 1, 0 for the first */
+	u16 count;    /* records */
+	u16 fresh;    /* of these, how many are changes; the rest are the pass's */
 };
 
 #define BM_CURSOR_BAD (1ull << 63)
@@ -75,16 +75,16 @@ enum bm_record_kind {
 	BM_REC_PENDING = 2,
 	BM_REC_LOST = 3,
 	BM_REC_UNMAP = 4,
-	BM_REC_BAD = 5,		/* spare blocks that must not be used; `block` is 0 */
-	BM_REC_CONT = 0x80,	/* or'ed in: continues the run that ends just before it */
+	BM_REC_BAD = 5,     /* spare blocks that must not be used; `block` is 0 */
+	BM_REC_CONT = 0x80, /* or'ed in: continues the run that ends just before it */
 };
 
 struct bm_record {
-	u64 block;	/* of main */
-	u64 spare;	/* block of the spare, counted from its sector 0; BM_NO_BLOCK: none */
-	u32 count;	/* blocks, 1 to 65536 */
-	u8 kind;	/* without BM_REC_CONT */
-	u8 device;	/* spare's index in the pool */
+	u64 block; /* of main */
+	u64 spare; /* block of the spare, counted from its sector 0; BM_NO_BLOCK: none */
+	u32 count; /* blocks, 1 to 65536 */
+	u8 kind;   /* without BM_REC_CONT */
+	u8 device; /* spare's index in the pool */
 	bool cont;
 };
 

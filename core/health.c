@@ -55,8 +55,7 @@ u32 bm_health(const struct bm_status *s, u32 *why)
 	if (s->spare_bad)
 		loss += 5, bits |= BM_WHY_SPARE_BAD;
 	if (s->mapped)
-		loss += 4 * decades(block == 8 ? s->mapped >> 3 : s->mapped),
-			bits |= BM_WHY_REMAPS;
+		loss += 4 * decades(block == 8 ? s->mapped >> 3 : s->mapped), bits |= BM_WHY_REMAPS;
 	*why = bits;
 	return loss >= 100 ? 0 : 100 - loss;
 }

@@ -9,16 +9,16 @@
 #include "co.h"
 #include "remap.h"
 
-#define BM_SLOTS	 256u /* ranges that can be held at a time */
-#define BM_NO_SLOT	 BM_SLOTS
-#define BM_EVENTS	 256u
-#define BM_RESERVE	 32u	/* pieces of memory put by */
-#define BM_SPARE_CHUNK	 32768u /* blocks in a chunk of the allocator's bitmap */
-#define BM_RUN_MAX	 4096u	/* blocks in a run of an operation */
-#define BM_STAGE_PAGES	 500u	/* index pages that one log block may touch */
-#define BM_MARGINAL_MAX	 8u	/* blocks relocated because a read of all of them failed */
-#define BM_PLACE_TRIES	 8u	/* spare blocks tried for one block of data */
-#define BM_SUPER_SECTORS 8u	/* a superblock is written with the rest of its 4096 bytes */
+#define BM_SLOTS         256u /* ranges that can be held at a time */
+#define BM_NO_SLOT       BM_SLOTS
+#define BM_EVENTS        256u
+#define BM_RESERVE       32u    /* pieces of memory put by */
+#define BM_SPARE_CHUNK   32768u /* blocks in a chunk of the allocator's bitmap */
+#define BM_RUN_MAX       4096u  /* blocks in a run of an operation */
+#define BM_LOG_PAGES     500u   /* index pages that one log block may touch */
+#define BM_MARGINAL_MAX  8u     /* blocks relocated because a read of all of them failed */
+#define BM_PLACE_TRIES   8u     /* spare blocks tried for one block of data */
+#define BM_SUPER_SECTORS 8u     /* a superblock is written with the rest of its 4096 bytes */
 
 /* A range of main that an operation has to itself. start == end: free. Read without a lock. */
 struct bm_held {
@@ -30,7 +30,7 @@ struct bm_held {
 struct bm_spare {
 	u8 **chunks;
 	u64 nchunks;
-	u64 start, end;		  /* the data area, in blocks */
+	u64 start, end;           /* the data area, in blocks */
 	u64 hole_start, hole_end; /* of it, a copy of the log */
 	u64 total, taken;
 	u64 cursor;
@@ -42,22 +42,22 @@ struct bm_op_list {
 
 struct bm_log {
 	struct bm_log_header head; /* newest durable block */
-	u32 crc;		   /* its checksum */
-	u64 pos;		   /* and its place in the ring */
-	u64 epoch;		   /* of this session */
-	u64 tail, pass, cursor;	   /* as they will be in the next block */
-	u64 ahead;		   /* entries the pass has still to write */
-	u8 *block;		   /* the block being built or written */
+	u32 crc;                   /* its checksum */
+	u64 pos;                   /* and its place in the ring */
+	u64 epoch;                 /* of this session */
+	u64 tail, pass, cursor;    /* as they will be in the next block */
+	u64 ahead;                 /* entries the pass has still to write */
+	u8 *block;                 /* the block being built or written */
 	struct bm_log_header next; /* its header */
 	u64 next_ahead;
 	u32 next_crc;
 	u64 next_pos;
-	struct bm_op *leader;	   /* operation that writes on behalf of all */
-	struct bm_op_list queue;   /* operations that want to commit */
-	struct bm_op_list batch;   /* of these, the ones whose data is flushed */
-	struct bm_op_list aboard;  /* of these, the ones in the block */
-	u64 missing[2];		   /* newest block that a copy lacks; 0 none */
-	bool limbo;		   /* the block was refused by both copies and may be there */
+	struct bm_op *leader;     /* operation that writes on behalf of all */
+	struct bm_op_list queue;  /* operations that want to commit */
+	struct bm_op_list batch;  /* of these, the ones whose data is flushed */
+	struct bm_op_list aboard; /* of these, the ones in the block */
+	u64 missing[2];           /* newest block that a copy lacks; 0 none */
+	bool limbo;               /* the block was refused by both copies and may be there */
 };
 
 struct bm {
@@ -156,7 +156,7 @@ void bm_find_piece(struct bm *bm, struct bm_op *op);
 void bm_go_on(struct bm_op *op, u32 blocks);
 u32 bm_scratch_blocks(const struct bm *bm, const struct bm_op *op);
 enum bm_verdict bm_commit_runs(struct bm *bm, struct bm_op *op);
-enum bm_verdict bm_place(struct bm *bm, struct bm_op *op);	/* level CO_PLACE */
+enum bm_verdict bm_place(struct bm *bm, struct bm_op *op);      /* level CO_PLACE */
 enum bm_verdict bm_prove_life(struct bm *bm, struct bm_op *op); /* level CO_PLACE */
 
 /* request.c, relocate.c, load.c, check.c: operations, level CO_OP */

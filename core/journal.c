@@ -128,7 +128,7 @@ static void tell(struct bm *bm, const struct bm_record *r)
 {
 	static const u8 events[] = {
 		[BM_REC_MAPPED] = BM_EV_REMAPPED, [BM_REC_PENDING] = BM_EV_PENDING,
-		[BM_REC_LOST] = BM_EV_LOST,	  [BM_REC_UNMAP] = BM_EV_RELEASED,
+		[BM_REC_LOST] = BM_EV_LOST,       [BM_REC_UNMAP] = BM_EV_RELEASED,
 		[BM_REC_BAD] = BM_EV_SPARE_BAD,
 	};
 	u64 spare = r->spare == BM_NO_BLOCK ? BM_NOWHERE : bm_sectors(bm, r->spare);

@@ -89,8 +89,8 @@ static u64 count_ahead(const struct bm *bm, bool bad, u64 from, u64 to)
 static enum bm_state record_state(u8 kind)
 {
 	static const u8 states[] = {
-		[BM_REC_MAPPED] = BM_MAPPED,  [BM_REC_PENDING] = BM_PENDING,
-		[BM_REC_LOST] = BM_LOST,      [BM_REC_UNMAP] = BM_UNMAPPED,
+		[BM_REC_MAPPED] = BM_MAPPED, [BM_REC_PENDING] = BM_PENDING,
+		[BM_REC_LOST] = BM_LOST,     [BM_REC_UNMAP] = BM_UNMAPPED,
 		[BM_REC_BAD] = BM_BAD,
 	};
 
@@ -120,8 +120,8 @@ static bool continues(const struct bm *bm, const struct bm_run *run)
 	if (!run->cont || !run->block || !bm_index_peek(&bm->map, run->block - 1, 1, &e) ||
 	    e.state != record_state(run->kind))
 		return false;
-	return run->spare == BM_NO_BLOCK ? e.spare == BM_NO_BLOCK :
-					   e.spare != BM_NO_BLOCK && e.spare + 1 == run->spare;
+	return run->spare == BM_NO_BLOCK ? e.spare == BM_NO_BLOCK
+					 : e.spare != BM_NO_BLOCK && e.spare + 1 == run->spare;
 }
 
 static int stage_run(struct bm *bm, const struct bm_run *run, struct bm_record *r)
@@ -148,7 +148,7 @@ static int stage_run(struct bm *bm, const struct bm_run *run, struct bm_record *
 static int board(struct bm *bm, u64 weight_left)
 {
 	struct bm_log *log = &bm->log;
-	u32 i, pages = BM_STAGE_PAGES, cap = capacity(bm);
+	u32 i, pages = BM_LOG_PAGES, cap = capacity(bm);
 
 	while (log->batch.head) {
 		struct bm_op *op = log->batch.head;
@@ -201,8 +201,9 @@ static void disembark(struct bm *bm, int error)
 static u8 entry_kind(enum bm_state state)
 {
 	static const u8 kinds[] = {
-		[BM_UNMAPPED] = BM_REC_UNMAP, [BM_MAPPED] = BM_REC_MAPPED,
-		[BM_PENDING] = BM_REC_PENDING, [BM_LOST] = BM_REC_LOST, [BM_BAD] = BM_REC_BAD,
+		[BM_UNMAPPED] = BM_REC_UNMAP,  [BM_MAPPED] = BM_REC_MAPPED,
+		[BM_PENDING] = BM_REC_PENDING, [BM_LOST] = BM_REC_LOST,
+		[BM_BAD] = BM_REC_BAD,
 	};
 
 	return kinds[state];
@@ -297,8 +298,7 @@ bool bm_log_build(struct bm *bm)
 		if (!error) {
 			log->next.fresh = log->next.count;
 			fill_up(bm);
-			log->next_crc =
-				bm_log_encode(&log->next, log->block, bm->super.log_size);
+			log->next_crc = bm_log_encode(&log->next, log->block, bm->super.log_size);
 			return true;
 		}
 		disembark(bm, error);

@@ -339,8 +339,8 @@ enum bm_verdict bm_op_open(struct bm *bm, struct bm_op *op)
 	}
 	if (!op->error) {
 		resume_pass(bm);
-		if (writable && (st->load->changed || bm->super_missing[0] ||
-				 bm->super_missing[1])) {
+		if (writable &&
+		    (st->load->changed || bm->super_missing[0] || bm->super_missing[1])) {
 			CO_CALL(op, CO_OP, bm_write_supers(bm, op, !st->load->changed));
 			if (st->load->changed)
 				op->error = st->error;

@@ -205,8 +205,7 @@ enum bm_verdict bm_prove_life(struct bm *bm, struct bm_op *op)
 	for (st->probes = 0; !st->alive && st->probes < 4; st->probes++) {
 		if (!candidate(bm, op, &block))
 			continue;
-		bm_step_io(op, BM_STEP_READ, BM_MAIN, bm_sectors(bm, block),
-			   1u << bm->block_shift);
+		bm_step_io(op, BM_STEP_READ, BM_MAIN, bm_sectors(bm, block), 1u << bm->block_shift);
 		op->step.memory = op->scratch;
 		CO_STEP(op, CO_PLACE);
 		st->probed = true;
@@ -236,8 +235,8 @@ static void step_place(struct bm *bm, struct bm_op *op)
 		op->step.offset = bm_sectors(bm, st->at + st->placed - st->first)
 				  << BM_SECTOR_SHIFT;
 	else if (op->kind != BM_OP_ZERO)
-		op->step.memory = (u8 *)op->scratch +
-				  (bm_sectors(bm, st->placed) << BM_SECTOR_SHIFT);
+		op->step.memory =
+			(u8 *)op->scratch + (bm_sectors(bm, st->placed) << BM_SECTOR_SHIFT);
 }
 
 /* The block of the spare is bad. -EIO: enough is enough. */

@@ -165,9 +165,9 @@ enum bm_verdict bm_op_add(struct bm *bm, struct bm_op *op)
 	while (!op->error && st->at < st->last) {
 		st->base_pos = st->at;
 		CO_AWAIT(bm, op, CO_OP,
-			 bm_held_now(bm, op, st->at,
-				     st->at + smaller(bm_scratch_blocks(bm, op),
-						      st->last - st->at)));
+			 bm_held_now(
+				 bm, op, st->at,
+				 st->at + smaller(bm_scratch_blocks(bm, op), st->last - st->at)));
 		op->error = st->error;
 		if (op->error)
 			break;

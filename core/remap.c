@@ -176,12 +176,11 @@ static int check_range(const struct bm *bm, const struct bm_op *op)
 		return -EINVAL;
 	if (!op->count || (op->sector | op->count) & mask)
 		return -EINVAL;
-	if (op->sector + op->count < op->sector ||
-	    op->sector + op->count > bm->super.main_sectors)
+	if (op->sector + op->count < op->sector || op->sector + op->count > bm->super.main_sectors)
 		return -ERANGE;
 	if (op->kind != BM_OP_DISCARD &&
 	    (!op->scratch || op->scratch_size < BM_SCRATCH_LEAST << BM_SECTOR_SHIFT
-						       << bm->block_shift))
+								 << bm->block_shift))
 		return -EINVAL;
 	return 0;
 }

@@ -39,25 +39,25 @@
 
 struct bm;
 
-#define BM_NOWHERE	 (~0ull)	/* no sector; for a spare sector: choose one */
-#define BM_SCRATCH_LEAST 2u		/* blocks of scratch memory that an operation needs */
-#define BM_OP_RUNS	 12u		/* runs that one operation commits at a time */
+#define BM_NOWHERE       (~0ull) /* no sector; for a spare sector: choose one */
+#define BM_SCRATCH_LEAST 2u      /* blocks of scratch memory that an operation needs */
+#define BM_OP_RUNS       12u     /* runs that one operation commits at a time */
 
 /* ---- creation ---- */
 
 enum bm_flags {
-	BM_READ_ONLY = 1 << 0,		/* write nothing at all, to main or spare */
-	BM_ACCEPT_GROWN = 1 << 1,	/* main is larger than recorded: record the new size */
-	BM_ACCEPT_MAIN = 1 << 2,	/* main's identity differs: record the new one */
+	BM_READ_ONLY = 1 << 0,    /* write nothing at all, to main or spare */
+	BM_ACCEPT_GROWN = 1 << 1, /* main is larger than recorded: record the new size */
+	BM_ACCEPT_MAIN = 1 << 2,  /* main's identity differs: record the new one */
 };
 
 struct bm_config {
-	u64 main_sectors;	/* 0: main is not at hand (only loading, dumping and checking) */
+	u64 main_sectors; /* 0: main is not at hand (only loading, dumping and checking) */
 	u64 spare_sectors;
-	u32 block_size;		/* main's logical block: 512 or 4096; 0: as recorded */
-	u32 flags;		/* enum bm_flags */
-	u64 now;		/* seconds since the Epoch, or 0 where there is no clock */
-	const char *identity;	/* of main ("" unknown); at most BM_IDENTITY_MAX bytes; copied */
+	u32 block_size;       /* main's logical block: 512 or 4096; 0: as recorded */
+	u32 flags;            /* enum bm_flags */
+	u64 now;              /* seconds since the Epoch, or 0 where there is no clock */
+	const char *identity; /* of main ("" unknown); at most BM_IDENTITY_MAX bytes; copied */
 	struct bm_mem mem;
 };
 
@@ -68,10 +68,10 @@ int bm_create(const struct bm_config *config, struct bm **bm);
 void bm_destroy(struct bm *bm);
 
 struct bm_policy {
-	bool relocate_writes;	/* a failed write goes to the spare (on) */
+	bool relocate_writes;   /* a failed write goes to the spare (on) */
 	bool relocate_marginal; /* a block that could be read at a retry goes too (on) */
-	u32 read_retries;	/* of a single block, before it is pending (2) */
-	u32 breaker_limit;	/* blocks failed in a row with no write done on main (1024) */
+	u32 read_retries;       /* of a single block, before it is pending (2) */
+	u32 breaker_limit;      /* blocks failed in a row with no write done on main (1024) */
 };
 
 void bm_get_policy(const struct bm *bm, struct bm_policy *policy);
@@ -84,14 +84,14 @@ enum bm_request { BM_REQ_READ, BM_REQ_WRITE, BM_REQ_ZERO, BM_REQ_DISCARD };
 enum bm_target {
 	BM_TO_MAIN,
 	BM_TO_SPARE,
-	BM_TO_CORE,	/* start the BM_OP_ of the same name for this range */
-	BM_TO_NOBODY,	/* fail with -EIO (read of a pending or lost block); discard: succeed */
+	BM_TO_CORE,   /* start the BM_OP_ of the same name for this range */
+	BM_TO_NOBODY, /* fail with -EIO (read of a pending or lost block); discard: succeed */
 };
 
 struct bm_route {
 	enum bm_target target;
-	u64 sector;	/* on that device (BM_TO_CORE, BM_TO_NOBODY: on main) */
-	u64 count;	/* sectors, from the start of the request; the rest: ask again */
+	u64 sector; /* on that device (BM_TO_CORE, BM_TO_NOBODY: on main) */
+	u64 count;  /* sectors, from the start of the request; the rest: ask again */
 };
 
 /* Where [sector, sector + count) of main goes, as far as it goes to one place. Lock-free. */
@@ -104,41 +104,41 @@ void bm_main_lives(struct bm *bm);
 /* ---- operations ---- */
 
 enum bm_op_kind {
-	BM_OP_OPEN,	/* load; heals what one copy lost */
-	BM_OP_FORMAT,	/* write new metadata from op->format, leaving an open, empty map */
-	BM_OP_READ,	/* client's; the range failed, or needs the core */
+	BM_OP_OPEN,   /* load; heals what one copy lost */
+	BM_OP_FORMAT, /* write new metadata from op->format, leaving an open, empty map */
+	BM_OP_READ,   /* client's; the range failed, or needs the core */
 	BM_OP_WRITE,
 	BM_OP_ZERO,
 	BM_OP_DISCARD,
-	BM_OP_ADD,	/* remap [sector, +count) of main to op->spare or BM_NOWHERE */
-	BM_OP_REMOVE,	/* copy back, verify, drop the mappings of the range */
-	BM_OP_SCRUB,	/* read the range, treat what fails as a read would; retry pending */
-	BM_OP_CHECK,	/* compare both copies; with BM_OP_REPAIR_IT rewrite what is bad */
-	BM_OP_UPDATE,	/* rewrite the superblocks: op->format's label (unless NULL), and
-			 * op->count as the new size of main (unless 0; -EBUSY: in use beyond) */
-	BM_OP_RETRY,	/* leave read-only mode if the metadata can be written again */
+	BM_OP_ADD,    /* remap [sector, +count) of main to op->spare or BM_NOWHERE */
+	BM_OP_REMOVE, /* copy back, verify, drop the mappings of the range */
+	BM_OP_SCRUB,  /* read the range, treat what fails as a read would; retry pending */
+	BM_OP_CHECK,  /* compare both copies; with BM_OP_REPAIR_IT rewrite what is bad */
+	BM_OP_UPDATE, /* rewrite the superblocks: op->format's label (unless NULL), and
+		       * op->count as the new size of main (unless 0; -EBUSY: in use beyond) */
+	BM_OP_RETRY,  /* leave read-only mode if the metadata can be written again */
 };
 
 enum bm_op_flags {
-	BM_OP_FAILED = 1 << 0,	/* READ, WRITE, ZERO: the whole range was tried and failed */
-	BM_OP_FUA = 1 << 1,	/* WRITE, ZERO: durable when done */
-	BM_OP_FORCE = 1 << 2,	/* REMOVE: let go of what can't be copied back (it stays pending) */
-	BM_OP_MAY_TRIM = 1 << 3,/* ZERO: may deallocate */
-	BM_OP_REPAIR_IT = 1 << 4,/* CHECK */
-	BM_OP_NO_COPY = 1 << 5,	/* ADD: do not read main, the blocks are lost */
+	BM_OP_FAILED = 1 << 0, /* READ, WRITE, ZERO: the whole range was tried and failed */
+	BM_OP_FUA = 1 << 1,    /* WRITE, ZERO: durable when done */
+	BM_OP_FORCE = 1 << 2,  /* REMOVE: let go of what can't be copied back (it stays pending) */
+	BM_OP_MAY_TRIM = 1 << 3,  /* ZERO: may deallocate */
+	BM_OP_REPAIR_IT = 1 << 4, /* CHECK */
+	BM_OP_NO_COPY = 1 << 5,   /* ADD: do not read main, the blocks are lost */
 };
 
 enum bm_device { BM_MAIN, BM_SPARE };
 
 enum bm_step_kind {
-	BM_STEP_READ,	 /* device, sector, count -> memory */
-	BM_STEP_WRITE,	 /* memory -> device, sector, count; fua */
-	BM_STEP_ZERO,	 /* write zeroes; fua, may_trim */
+	BM_STEP_READ,    /* device, sector, count -> memory */
+	BM_STEP_WRITE,   /* memory -> device, sector, count; fua */
+	BM_STEP_ZERO,    /* write zeroes; fua, may_trim */
 	BM_STEP_DISCARD, /* advisory */
-	BM_STEP_FLUSH,	 /* device */
-	BM_STEP_LOG,	 /* memory -> spare at sector and also at sector2, both with FUA, in any
+	BM_STEP_FLUSH,   /* device */
+	BM_STEP_LOG,     /* memory -> spare at sector and also at sector2, both with FUA, in any
 			  * order or at once; error[0] and error[1] */
-	BM_STEP_COPY,	 /* from step.memory to the client's data at step.offset */
+	BM_STEP_COPY,    /* from step.memory to the client's data at step.offset */
 	BM_STEP_QUIESCE, /* wait until every section open now is closed */
 };
 
@@ -148,26 +148,26 @@ struct bm_step {
 	enum bm_device device;
 	u64 sector;
 	u64 sector2;
-	u32 count;	/* sectors; always a whole number of blocks, or of log blocks */
+	u32 count; /* sectors; always a whole number of blocks, or of log blocks */
 	bool fua;
 	bool may_trim;
-	void *memory;	/* NULL: the client's data, from byte `offset` of its request on */
+	void *memory; /* NULL: the client's data, from byte `offset` of its request on */
 	u64 offset;
-	int error[2];	/* in: set by the host before it calls bm_advance() again */
+	int error[2]; /* in: set by the host before it calls bm_advance() again */
 };
 
 enum bm_verdict { BM_STEP, BM_WAIT, BM_DONE };
 
-struct bm_format {	/* for BM_OP_FORMAT and BM_OP_UPDATE */
+struct bm_format { /* for BM_OP_FORMAT and BM_OP_UPDATE */
 	u8 uuid[16];
 	char label[BM_LABEL_MAX + 1];
-	u64 set_id;	/* random, not 0 */
-	u32 log_size;	/* 0: 4096 */
+	u64 set_id;   /* random, not 0 */
+	u32 log_size; /* 0: 4096 */
 };
 
-struct bm_check {	/* from BM_OP_CHECK */
-	u64 blocks;	/* log blocks that are in use, in each copy */
-	u64 bad[2];	/* of these, unreadable or wrong */
+struct bm_check {   /* from BM_OP_CHECK */
+	u64 blocks; /* log blocks that are in use, in each copy */
+	u64 bad[2]; /* of these, unreadable or wrong */
 	u64 repaired[2];
 	bool super_bad[2];
 	bool super_repaired[2];
@@ -187,37 +187,37 @@ struct bm_load;
 struct bm_op_state {
 	int line[4]; /* where each level goes on: core/co.h */
 	struct bm_op *next_waiting, *next_commit;
-	u64 first, last;   /* blocks of the whole operation: [first, last) */
-	u64 at;		   /* the next block to handle */
-	u64 home;	   /* where it lives, on `device` */
-	u64 target;	   /* block of the spare that is being written */
-	u64 base;	   /* ADD: first spare block reserved for this chunk */
+	u64 first, last;          /* blocks of the whole operation: [first, last) */
+	u64 at;                   /* the next block to handle */
+	u64 home;                 /* where it lives, on `device` */
+	u64 target;               /* block of the spare that is being written */
+	u64 base;                 /* ADD: first spare block reserved for this chunk */
 	u64 suspect, suspect_end; /* the smallest range that failed as a whole */
-	u64 doubt_end;	   /* blocks before this one are marginal, even if they read well */
-	u32 piece;	   /* blocks from `at` on that live in one place and state */
-	u32 chunk;	   /* blocks to try at once */
-	u32 length;	   /* blocks of the step under way, or to be placed */
-	u32 placed, got;   /* of `length`, so far; and by the step under way */
+	u64 doubt_end;            /* blocks before this one are marginal, even if they read well */
+	u32 piece;                /* blocks from `at` on that live in one place and state */
+	u32 chunk;                /* blocks to try at once */
+	u32 length;               /* blocks of the step under way, or to be placed */
+	u32 placed, got;          /* of `length`, so far; and by the step under way */
 	u32 copied, reserved;
 	u32 tries, retries, probes;
 	u32 nruns;
 	struct bm_run runs[BM_OP_RUNS];
-	int error;	   /* of the level just left */
-	int client;	   /* what the client will be told if nothing else goes wrong */
-	u16 slot;	   /* of the range held, or BM_NO_SLOT */
-	u8 device;	   /* enum bm_device */
-	u8 state;	   /* enum bm_state of the piece */
-	u8 outcome;	   /* of the commit */
-	bool waiting;	   /* in one of the lists of those who wait */
-	bool limbo;	   /* the outcome of its commit is unknown */
-	bool flush;	   /* the spare must be flushed before the commit */
-	bool fixed;	   /* the spare block is given, not to be chosen */
-	bool alive;	   /* main did something right during this operation */
+	int error;    /* of the level just left */
+	int client;   /* what the client will be told if nothing else goes wrong */
+	u16 slot;     /* of the range held, or BM_NO_SLOT */
+	u8 device;    /* enum bm_device */
+	u8 state;     /* enum bm_state of the piece */
+	u8 outcome;   /* of the commit */
+	bool waiting; /* in one of the lists of those who wait */
+	bool limbo;   /* the outcome of its commit is unknown */
+	bool flush;   /* the spare must be flushed before the commit */
+	bool fixed;   /* the spare block is given, not to be chosen */
+	bool alive;   /* main did something right during this operation */
 	bool probed;
 	bool found, any;
 	bool good[2], failed[2];
-	u64 base_pos;	   /* ADD: first block of this chunk */
-	u64 i, j;	   /* OPEN, CHECK: positions in the log */
+	u64 base_pos; /* ADD: first block of this chunk */
+	u64 i, j;     /* OPEN, CHECK: positions in the log */
 	u64 seq, epoch;
 	u32 ring, crc, copy;
 	struct bm_load *load;
@@ -229,16 +229,16 @@ struct bm_op {
 	u32 flags;
 	u64 sector;
 	u64 count;
-	u64 spare;		/* ADD: sector of the spare, or BM_NOWHERE */
-	void *scratch;		/* all but DISCARD: memory of the host's, kept until done */
-	u32 scratch_size;	/* bytes; at least BM_SCRATCH_LEAST blocks; for OPEN, FORMAT, UPDATE,
-				 * CHECK at least 2 * BM_LOG_MAX_SIZE; more is faster */
+	u64 spare;        /* ADD: sector of the spare, or BM_NOWHERE */
+	void *scratch;    /* all but DISCARD: memory of the host's, kept until done */
+	u32 scratch_size; /* bytes; at least BM_SCRATCH_LEAST blocks; for OPEN, FORMAT, UPDATE,
+			   * CHECK at least 2 * BM_LOG_MAX_SIZE; more is faster */
 	const struct bm_format *format;
-	void *host;		/* the host's own */
+	void *host; /* the host's own */
 	/* Results. */
 	int error;
-	u64 done;		/* sectors handled: ADD, REMOVE, SCRUB stop at the first error */
-	u64 bad;		/* sector the error is about, or BM_NOWHERE */
+	u64 done; /* sectors handled: ADD, REMOVE, SCRUB stop at the first error */
+	u64 bad;  /* sector the error is about, or BM_NOWHERE */
 	enum bm_super_error super_error; /* OPEN: why, when error is -EMEDIUMTYPE or -EUCLEAN */
 	struct bm_check check;
 	struct bm_step step;
@@ -272,15 +272,15 @@ enum bm_mode { BM_MODE_RW, BM_MODE_DEGRADED, BM_MODE_READ_ONLY };
 
 enum bm_breaker { BM_BREAKER_CLOSED, BM_BREAKER_DEAD, BM_BREAKER_WRITES };
 
-struct bm_counters {	/* since opening */
-	u64 read_errors, write_errors;		/* medium errors seen on main, in operations */
+struct bm_counters {                   /* since opening */
+	u64 read_errors, write_errors; /* medium errors seen on main, in operations */
 	u64 spare_read_errors, spare_write_errors;
-	u64 relocated_writes, relocated_reads;	/* blocks */
+	u64 relocated_writes, relocated_reads;  /* blocks */
 	u64 made_pending, made_lost, recovered; /* blocks */
-	u64 transient;				/* reads that failed, then could be read whole */
-	u64 passed_through;			/* errors that were not about the medium */
-	u64 refused;				/* relocations refused: spare full, breaker, mode */
-	u64 commits, log_blocks, passes;	/* metadata */
+	u64 transient;                          /* reads that failed, then could be read whole */
+	u64 passed_through;                     /* errors that were not about the medium */
+	u64 refused;                            /* relocations refused: spare full, breaker, mode */
+	u64 commits, log_blocks, passes;        /* metadata */
 	u64 log_errors[2];
 	u64 breaker_trips;
 };
@@ -290,17 +290,17 @@ struct bm_status {
 	enum bm_mode mode;
 	enum bm_breaker breaker;
 	u32 flags;
-	u64 runs, entries;		/* remaps as added; index entries */
-	u64 mapped, pending, lost;	/* sectors */
+	u64 runs, entries;                      /* remaps as added; index entries */
+	u64 mapped, pending, lost;              /* sectors */
 	u64 spare_total, spare_used, spare_bad; /* sectors; used excludes bad */
 	u32 buckets, resizes;
 	u64 index_bytes;
 	u64 log_seq, log_tail, log_epoch;
 	u32 log_ring;
-	bool copy_degraded[2];		/* this copy misses log blocks that are needed */
-	bool limbo;			/* the outcome of a commit is unknown (mode read-only) */
-	u32 health;			/* 0 dead .. 100 sound; docs in core/health.c */
-	u32 health_why;			/* enum bm_health_why bits, worst first */
+	bool copy_degraded[2]; /* this copy misses log blocks that are needed */
+	bool limbo;            /* the outcome of a commit is unknown (mode read-only) */
+	u32 health;            /* 0 dead .. 100 sound; docs in core/health.c */
+	u32 health_why;        /* enum bm_health_why bits, worst first */
 	struct bm_counters counters;
 };
 
@@ -310,7 +310,7 @@ enum bm_health_why {
 	BM_WHY_READ_ONLY = 1 << 0,
 	BM_WHY_BREAKER = 1 << 1,
 	BM_WHY_SPARE_FULL = 1 << 2,
-	BM_WHY_COPY = 1 << 3,	/* one copy of the metadata is damaged */
+	BM_WHY_COPY = 1 << 3, /* one copy of the metadata is damaged */
 	BM_WHY_LOST = 1 << 4,
 	BM_WHY_PENDING = 1 << 5,
 	BM_WHY_SPARE_LOW = 1 << 6, /* under a quarter is left */
@@ -325,7 +325,7 @@ enum bm_health_why {
  */
 struct bm_extent {
 	u64 sector, count;
-	u64 spare;	/* sector, or BM_NOWHERE */
+	u64 spare; /* sector, or BM_NOWHERE */
 	enum bm_state state;
 };
 bool bm_walk(const struct bm *bm, u64 *at, struct bm_extent *extent);
@@ -335,22 +335,22 @@ bool bm_walk_bad(const struct bm *bm, u64 *at, struct bm_extent *extent);
 /* ---- events ---- */
 
 enum bm_event_kind {
-	BM_EV_OPENED,		/* a = entries, b = log blocks read */
-	BM_EV_REMAPPED,		/* sector, count of main; a = spare sector */
-	BM_EV_PENDING,		/* sector, count */
+	BM_EV_OPENED,   /* a = entries, b = log blocks read */
+	BM_EV_REMAPPED, /* sector, count of main; a = spare sector */
+	BM_EV_PENDING,  /* sector, count */
 	BM_EV_LOST,
-	BM_EV_RECOVERED,	/* sector, count: a pending block could be read after all */
-	BM_EV_RELEASED,		/* sector, count */
-	BM_EV_SPARE_BAD,	/* sector of the spare, count */
+	BM_EV_RECOVERED, /* sector, count: a pending block could be read after all */
+	BM_EV_RELEASED,  /* sector, count */
+	BM_EV_SPARE_BAD, /* sector of the spare, count */
 	BM_EV_SPARE_FULL,
-	BM_EV_MODE,		/* a = old, b = new enum bm_mode */
-	BM_EV_BREAKER,		/* a = old, b = new enum bm_breaker */
-	BM_EV_COPY_ERROR,	/* a = copy, b = log block; sector of the spare */
-	BM_EV_COPY_HEALED,	/* a = copy, b = log blocks rewritten */
-	BM_EV_RESIZE,		/* a = buckets before, b = after, count = runs */
+	BM_EV_MODE,        /* a = old, b = new enum bm_mode */
+	BM_EV_BREAKER,     /* a = old, b = new enum bm_breaker */
+	BM_EV_COPY_ERROR,  /* a = copy, b = log block; sector of the spare */
+	BM_EV_COPY_HEALED, /* a = copy, b = log blocks rewritten */
+	BM_EV_RESIZE,      /* a = buckets before, b = after, count = runs */
 	BM_EV_RESIZED,
-	BM_EV_REFUSED,		/* sector: a relocation was refused; a = errno */
-	BM_EV_DROPPED,		/* a = events lost because nobody fetched them */
+	BM_EV_REFUSED, /* sector: a relocation was refused; a = errno */
+	BM_EV_DROPPED, /* a = events lost because nobody fetched them */
 };
 
 struct bm_event {

@@ -129,8 +129,7 @@ void bm_spare_release(struct bm *bm, u64 block, u64 count)
 	u64 i;
 
 	for (i = block; i < block + count; i++)
-		if (bm->spare.chunks[i / BM_SPARE_CHUNK] &&
-		    !bm_index_find(&bm->bad, i, 1, &bad))
+		if (bm->spare.chunks[i / BM_SPARE_CHUNK] && !bm_index_find(&bm->bad, i, 1, &bad))
 			set(&bm->spare, i, false);
 }
 
