@@ -19,7 +19,6 @@
 #define bm_store(p, v)         WRITE_ONCE(*(p), v)
 #define bm_load_acquire(p)     smp_load_acquire(p)
 #define bm_store_release(p, v) smp_store_release(p, v)
-#define bm_fence()             smp_mb()
 
 #else
 
@@ -43,9 +42,9 @@ int memcmp(const void *a, const void *b, size_t size);
 /* Linux's numbers: every host reports errors with the same ones. */
 enum {
 	EPERM = 1,
+	ENOENT = 2,
 	EIO = 5,
 	ENXIO = 6,
-	EAGAIN = 11,
 	ENOMEM = 12,
 	EBUSY = 16,
 	EEXIST = 17,
@@ -55,20 +54,16 @@ enum {
 	ENOSPC = 28,
 	EROFS = 30,
 	ERANGE = 34,
-	ENOENT = 2,
 	ENODATA = 61,
 	ENOLINK = 67,
-	EBADMSG = 74,
 	EOVERFLOW = 75,
-	EUCLEAN = 117,
 	EILSEQ = 84,
-	EOPNOTSUPP = 95,
-	ESTALE = 116,
-	EMEDIUMTYPE = 124,
-	ETIMEDOUT = 110,
-	EREMOTEIO = 121,
-	ESHUTDOWN = 108,
 	EPROTONOSUPPORT = 93,
+	EOPNOTSUPP = 95,
+	ETIMEDOUT = 110,
+	ESTALE = 116,
+	EUCLEAN = 117,
+	EMEDIUMTYPE = 124,
 	ECANCELED = 125,
 };
 #endif
@@ -77,12 +72,7 @@ enum {
 #define bm_store(p, v)         __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define bm_load_acquire(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define bm_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define bm_fence()             __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-#endif
-
-#ifndef container_of
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #endif
 
 /* Little-endian fields at any alignment; compilers turn these into single loads and stores. */

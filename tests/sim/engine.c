@@ -308,7 +308,7 @@ void case_race(const struct case_args *args)
 		ex.seed = args->seed + i;
 		ex.cuts = 0;
 		ex.only = args->cut;
-		chooser.random = args->seed + i;
+		chooser.random = chooser.salt = args->seed + i;
 		host->chooser = &chooser;
 		host->plant = args->plant;
 		host->watch = explore_watch;

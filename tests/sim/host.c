@@ -52,6 +52,7 @@ void host_init(struct host *host, const struct geometry *geometry, struct arena 
 	}
 	host->place = malloc(geometry->main_sectors);
 	memset(host->place, PLACE_UNMAPPED, geometry->main_sectors);
+	host->place_at = calloc(geometry->main_sectors, sizeof(*host->place_at));
 	host->heap.newest = sections_newest;
 	host->heap.closed = sections_closed;
 	host->heap.ctx = host;
@@ -65,6 +66,7 @@ void host_free(struct host *host)
 	disk_free(&host->disk[BM_MAIN]);
 	disk_free(&host->disk[BM_SPARE]);
 	free(host->place);
+	free(host->place_at);
 }
 
 int host_start(struct host *host)
@@ -164,7 +166,38 @@ static bool task_can_act(const struct host *host, const struct task *task)
 	       (task->state == TASK_QUIESCE && task_barrier_passed(host, task));
 }
 
-static u32 chooser_pick(struct chooser *chooser, u32 n)
+struct action {
+	struct task *task;
+	int io; /* -1: go on */
+};
+
+/*
+ * Chance alone seldom keeps one I/O in flight for as long as it takes to hurt. So every task and
+ * every I/O has a priority, drawn again now and then (after Burckhardt et al., "A randomized
+ * scheduler with probabilistic guarantees of finding bugs", 2010).
+ */
+static u32 pick_by_chance(struct chooser *chooser, const struct action *action, u32 n)
+{
+	u64 best = 0;
+	u32 pick = 0;
+
+	if (rng_below(&chooser->random, 24) == 0)
+		chooser->salt = rng_next(&chooser->random);
+	if (rng_below(&chooser->random, 6) == 0)
+		return (u32)rng_below(&chooser->random, n);
+	for (u32 i = 0; i < n; i++) {
+		u64 x = chooser->salt ^ action[i].task->order << 8 ^ (u64)(action[i].io + 1);
+		u64 priority = rng_next(&x);
+
+		if (priority < best)
+			continue;
+		best = priority;
+		pick = i;
+	}
+	return pick;
+}
+
+static u32 chooser_pick(struct chooser *chooser, const struct action *action, u32 n)
 {
 	u32 pick = 0;
 
@@ -174,7 +207,7 @@ static u32 chooser_pick(struct chooser *chooser, u32 n)
 	case CHOOSE_FIRST:
 		return 0;
 	case CHOOSE_RANDOM:
-		return (u32)rng_below(&chooser->random, n);
+		return pick_by_chance(chooser, action, n);
 	case CHOOSE_LISTED:
 		if (chooser->used < chooser->length) {
 			pick = chooser->list[chooser->used];
@@ -186,18 +219,13 @@ static u32 chooser_pick(struct chooser *chooser, u32 n)
 	return 0;
 }
 
-struct action {
-	struct task *task;
-	int io; /* -1: go on */
-};
-
 /* The task that acted last stands first, so that option 0 means: no switch. */
 static u32 actions_of(struct host *host, struct action *action)
 {
 	u32 n = 0;
 
 	for (u32 i = 0; i < HOST_TASKS; i++) {
-		struct task *task = &host->task[i];
+		struct task *task = &host->task[(host->current + i) % HOST_TASKS];
 
 		if (task_can_act(host, task))
 			action[n++] = (struct action){ task, -1 };
@@ -236,7 +264,8 @@ bool host_run(struct host *host)
 			report_fail("stuck: operations wait and none goes on");
 		if (++actions > 3000000)
 			report_fail("no end: three million steps of one operation");
-		pick = chooser_pick(host->chooser, n);
+		pick = chooser_pick(host->chooser, action, n);
+		host->current = (u32)(action[pick].task - host->task);
 		if (action[pick].io < 0)
 			task_advance(host, action[pick].task);
 		else

@@ -52,6 +52,7 @@ struct task {
 	bool in_op;
 	u32 id;		/* value written */
 	u64 begun;	/* model's time */
+	u64 since;	/* host->actions */
 	u8 *data;
 	u64 section;	/* 0: none open */
 	u64 barrier;	/* QUIESCE: sections up to this */
@@ -69,7 +70,7 @@ enum chooser_mode { CHOOSE_FIRST, CHOOSE_RANDOM, CHOOSE_LISTED };
 /* CHOOSE_LISTED: follow `list`, then first; `width` gets how many options there were. */
 struct chooser {
 	enum chooser_mode mode;
-	u64 random;
+	u64 random, salt;
 	u8 *list;
 	u8 *width;
 	u32 length, used;
@@ -86,9 +87,11 @@ struct host {
 	enum bm_super_error why; /* the last opening was refused */
 	struct model *model;
 	u8 *place;		/* of each main block: may be unmapped (1), may be mapped (2) */
+	u64 *place_at;		/* host.actions when that was last widened */
 	u64 clock;
 	struct task task[HOST_TASKS];
 	u64 sections, orders;
+	u32 current;		/* the task that acted last */
 	struct chooser *chooser;
 	enum plant plant;
 	u32 next_id;

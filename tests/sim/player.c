@@ -194,6 +194,8 @@ struct host *stage_reset(struct stage *stage)
 	disk_revive(&host->disk[BM_SPARE], &stage->base.disk[BM_SPARE]);
 	model_copy(&stage->model, &stage->base_model);
 	memcpy(host->place, stage->base.place, host->geometry.main_sectors);
+	memset(host->place_at, 0, host->geometry.main_sectors * sizeof(*host->place_at));
+	host->actions = 1;
 	host->super = stage->base.super;
 	host->config.flags = stage->script->flags;
 	host->config.main_sectors = stage->base.config.main_sectors;
@@ -203,6 +205,8 @@ struct host *stage_reset(struct stage *stage)
 	host->plant = PLANT_NOTHING;
 	host->heap.calls = host->heap.failed = host->heap.fail_from = 0;
 	host->clock = 1;
+	host->current = 0;
+	host->orders = 0;
 	host->stop = false;
 	return host;
 }

@@ -35,16 +35,32 @@ static void place_may(struct host *host, u64 sector, u64 count, u8 bits)
 {
 	u64 per = host->geometry.block_size / SECTOR;
 
-	for (u64 b = sector / per; b < (sector + count + per - 1) / per; b++)
+	for (u64 b = sector / per; b < (sector + count + per - 1) / per; b++) {
 		host->place[b] |= bits;
+		host->place_at[b] = host->actions;
+	}
 }
 
-static void place_is(struct host *host, u64 sector, u64 count, u8 bits)
+static bool op_in_flight(const struct host *host, const struct task *but, u64 sector, u64 count)
 {
-	u64 per = host->geometry.block_size / SECTOR;
+	for (u32 i = 0; i < HOST_TASKS; i++) {
+		const struct task *t = &host->task[i];
 
-	for (u64 b = sector / per; b < (sector + count) / per; b++)
-		host->place[b] = bits;
+		if (t != but && t->state != TASK_FREE && t->in_op && sector < t->op.sector + t->op.count &&
+		    t->op.sector < sector + count)
+			return true;
+	}
+	return false;
+}
+
+/* An operation that began at `since` has settled it, unless another had a hand in it. */
+static void place_is(struct host *host, const struct task *task, u8 bits)
+{
+	u64 per = host->geometry.block_size / SECTOR, sector = task->op.sector;
+
+	for (u64 b = sector / per; b < (sector + task->op.count) / per; b++)
+		if (host->place_at[b] <= task->since && !op_in_flight(host, task, b * per, per))
+			host->place[b] = bits;
 }
 
 static bool range_fits(const struct host *host, u64 sector, u64 count)
@@ -76,6 +92,7 @@ void task_begin(struct host *host, struct task *task)
 	struct model *model = host->model;
 
 	report->count[COUNT_OPERATIONS]++;
+	task->since = host->actions;
 	task->begun = model->now;
 	switch (task->kind) {
 	case TASK_WRITE:
@@ -155,8 +172,8 @@ static void op_end(struct host *host, struct task *task)
 	if (op->done > op->count)
 		report_fail("operation %d did %llu sectors of %llu", op->kind,
 			    (unsigned long long)op->done, (unsigned long long)op->count);
-	place_is(host, op->sector, task->error == 0 ? op->count : 0,
-		 op->kind == BM_OP_ADD ? PLACE_MAPPED : PLACE_UNMAPPED);
+	if (task->error == 0)
+		place_is(host, task, op->kind == BM_OP_ADD ? PLACE_MAPPED : PLACE_UNMAPPED);
 }
 
 static void task_finish(struct host *host, struct task *task, int error)
@@ -426,6 +443,8 @@ static void op_done(struct host *host, struct task *task)
 			    error);
 	task->in_op = false;
 	task->state = TASK_READY;
+	if (task->kind != TASK_OP && task->kind != TASK_DISCARD)
+		place_may(host, task->op.sector, task->op.count, PLACE_MAPPED);
 	if (task->kind == TASK_OP || error != 0) {
 		task_finish(host, task, error);
 		return;
