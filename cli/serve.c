@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,14 +132,17 @@ static int clear_socket(struct cli *cli, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd, code = EXIT_OK;
+	struct stat st;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return cli_fail(cli, EXIT_USAGE,
 				"the socket path %s is too long; choose one with "
 				"--socket",
 				path);
-	if (access(path, F_OK))
+	if (lstat(path, &st))
 		return EXIT_OK;
+	if (!S_ISSOCK(st.st_mode))
+		return cli_fail(cli, EXIT_BUSY, "%s is in the way: it is not a socket", path);
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -278,9 +282,10 @@ static void put_options(struct cli *cli, const struct place *place, struct words
 			put(w, cli->rest[i]);
 }
 
-static void put_parameters(struct cli *cli, const struct place *place, struct words *w)
+static void put_parameters(struct cli *cli, const struct place *place, const char *plugin,
+			   struct words *w)
 {
-	put(w, find_plugin());
+	put(w, plugin);
 	put_pair(w, "main", absolute(cli->operands[0]));
 	put_pair(w, "spare", absolute(cli->operands[1]));
 	put_pair(w, "name", place->name);
@@ -317,6 +322,7 @@ int verb_serve(struct cli *cli)
 {
 	struct place place = { 0 };
 	struct words words = { 0 };
+	char *plugin;
 	int code;
 
 	if (cli->foreground && cli->daemon)
@@ -330,8 +336,15 @@ int verb_serve(struct cli *cli)
 		code = choose_place(cli, &place);
 	if (code != EXIT_OK)
 		return code;
+	plugin = find_plugin();
+	if (plugin && access(plugin, R_OK))
+		return cli_fail(
+			cli, EXIT_DEVICE,
+			"the nbdkit plugin %s can't be read (%m); install blkmend whole, or "
+			"name the plugin in BLKMEND_PLUGIN",
+			plugin);
 	put_options(cli, &place, &words);
-	put_parameters(cli, &place, &words);
+	put_parameters(cli, &place, plugin, &words);
 	if (words.failed)
 		return cli_fail_text(cli, EXIT_MEMORY, NULL);
 	tell(cli, &place);

@@ -153,13 +153,27 @@ static bool all_zero(const u8 *b, size_t size)
 	return true;
 }
 
+/* The magic is wrong. If all the rest is right it is ours, and only the magic is damaged. */
+static enum bm_super_error not_ours(const u8 *b)
+{
+	static const u8 zero[4];
+	u32 crc;
+
+	if (all_zero(b, BM_SUPER_SIZE))
+		return BM_SUPER_BLANK;
+	crc = bm_crc32c(0, BM_SUPER_MAGIC, S_CRC);
+	crc = bm_crc32c(crc, zero, sizeof(zero));
+	crc = bm_crc32c(crc, b + S_CRC + 4, BM_SUPER_SIZE - S_CRC - 4);
+	return crc == bm_get32(b + S_CRC) ? BM_SUPER_CORRUPT : BM_SUPER_FOREIGN;
+}
+
 enum bm_super_error bm_super_decode(const void *buf, struct bm_super *s)
 {
 	const u8 *b = buf;
 
 	memset(s, 0, sizeof(*s));
 	if (memcmp(b + S_MAGIC, BM_SUPER_MAGIC, 8))
-		return all_zero(b, BM_SUPER_SIZE) ? BM_SUPER_BLANK : BM_SUPER_FOREIGN;
+		return not_ours(b);
 	if (bm_get32(b + S_CRC) != crc_around(b, BM_SUPER_SIZE, S_CRC))
 		return BM_SUPER_CORRUPT;
 	s->version = bm_get16(b + S_VERSION);

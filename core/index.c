@@ -99,9 +99,9 @@ static inline __attribute__((always_inline)) const struct bm_page *page_publishe
 	const struct bm_page *page = bm_load_acquire(&table->slot[bm_slot(table, region)]);
 
 	/* A page is some cache lines, and waiting for them one by one is what takes long. */
-	//__builtin_prefetch((const char *)page + 64);
-	//__builtin_prefetch((const char *)page + 128);
-	//__builtin_prefetch((const char *)page + 192);
+	__builtin_prefetch((const char *)page + 64);
+	__builtin_prefetch((const char *)page + 128);
+	__builtin_prefetch((const char *)page + 192);
 	return page;
 }
 
@@ -219,9 +219,9 @@ void bm_index_expect(const struct bm_index *index, u64 block, bool soon)
 	page = (const char *)table->slot[slot];
 	if (!page)
 		return;
-	//__builtin_prefetch(page);
-	//__builtin_prefetch(page + 64);
-	//__builtin_prefetch(page + 128);
+	__builtin_prefetch(page);
+	__builtin_prefetch(page + 64);
+	__builtin_prefetch(page + 128);
 }
 
 u64 bm_index_count(const struct bm_index *index, u64 from, u64 to)

@@ -72,7 +72,7 @@ expect()
 	name=$1 code=$2 pattern=$3
 	shift 3
 	status=0
-	"$@" >out 2>err </dev/null || status=$?
+	timeout 60 "$@" >out 2>err </dev/null || status=$?
 	if [ "$status" -ne "$code" ]; then
 		not_ok "$name" "$*: exit code $status, not $code" "$(cat out err)"
 	elif ! { cat out err; echo; } | tr '\n' ' ' | grep -Eq -- "$pattern"; then

@@ -91,9 +91,20 @@ static void task_drop(struct task *task)
 
 void host_halt(struct host *host)
 {
-	for (u32 i = 0; i < HOST_TASKS; i++)
+	bool abandoned = false;
+
+	for (u32 i = 0; i < HOST_TASKS; i++) {
+		abandoned |= host->task[i].state != TASK_FREE && host->task[i].state != TASK_DONE;
 		if (host->task[i].state != TASK_FREE)
 			task_drop(&host->task[i]);
+	}
+	if (abandoned && host->heap.arena != NULL) { /* the process is gone */
+		host->heap.pieces = host->heap.bytes = 0;
+		host->heap.retired = NULL;
+		host->bm = NULL;
+		host->open = false;
+		return;
+	}
 	bm_destroy(host->bm);
 	host->bm = NULL;
 	host->open = false;

@@ -96,6 +96,7 @@ struct host {
 	enum plant plant;
 	u32 next_id;
 	u64 actions;
+	bool lenient;		/* passing faults may add up: they excuse EIO too */
 	bool survives;		/* no request of a client's may fail: see DESIGN.md 2 */
 	bool stop;		/* set by watch: the power is gone */
 	void (*watch)(struct host *host, void *ctx);

@@ -504,13 +504,16 @@ void task_advance(struct host *host, struct task *task)
 static void excuse(struct host *host, const struct task *task, const struct disk_io *io,
 		   enum bm_device device)
 {
-	if (io->error == 0 || io->verb != DISK_READ || io->bad == io->bad_end)
+	u64 bad = host->lenient ? io->sector : io->bad;
+	u64 end = host->lenient ? io->sector + io->count : io->bad_end;
+
+	if (io->error == 0 || io->verb != DISK_READ || bad == end)
 		return;
 	if (device == BM_MAIN)
-		model_may_fail(host->model, io->bad, io->bad_end - io->bad);
+		model_may_fail(host->model, bad, end - bad);
 	else if (!task->in_op)
-		model_may_fail(host->model, task->sector + task->at + (io->bad - io->sector),
-			       io->bad_end - io->bad);
+		model_may_fail(host->model, task->sector + task->at + (bad - io->sector),
+			       end - bad);
 	else if (range_fits(host, task->op.sector, task->op.count) && host->open)
 		model_may_fail(host->model, task->op.sector, task->op.count);
 }
