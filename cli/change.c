@@ -46,14 +46,36 @@ static json_t *range_requests(struct cli *cli, const char *verb, int *code)
 	return requests;
 }
 
+/*
+ * Would all of them be possible? A closed spare is opened without writing for this: opening for
+ * writing heals its log, and a refusal is to leave every byte as it was.
+ */
+static int rehearse(struct cli *cli, unsigned int need, const json_t *requests)
+{
+	struct target target;
+	int code = target_open(cli, cli->operands[0],
+			       need & ~(unsigned int)(TARGET_WRITES | TARGET_WRITES_MAIN), &target);
+
+	for (size_t i = 0; code == EXIT_OK && i < json_array_size(requests); i++) {
+		json_t *request = json_copy(json_array_get(requests, i));
+
+		json_object_set_new(request, "dry_run", json_true());
+		code = target_ask(cli, &target, request, NULL, NULL, NULL);
+	}
+	target_close(&target);
+	return code;
+}
+
 typedef void tell_fn(const json_t *result);
 
 static int run_requests(struct cli *cli, unsigned int need, json_t *requests, tell_fn *tell)
 {
 	json_t *results = json_array();
-	struct target target;
-	int code = target_open(cli, cli->operands[0], need, &target);
+	struct target target = { 0 };
+	int code = rehearse(cli, need, requests);
 
+	if (code == EXIT_OK)
+		code = target_open(cli, cli->operands[0], need, &target);
 	for (size_t i = 0; code == EXIT_OK && i < json_array_size(requests); i++) {
 		json_t *result = NULL;
 
@@ -148,11 +170,16 @@ int verb_import(struct cli *cli)
 
 	if (code != EXIT_OK)
 		return code;
-	code = target_open(cli, cli->operands[0], (cli->dry_run ? 0 : TARGET_WRITES) | TARGET_MAIN,
-			   &target);
-	if (code == EXIT_OK)
-		code = lists_apply(cli, &target, &list, &result);
-	target_close(&target);
+	/* As rehearse(): first without writing anything. */
+	for (int dry = 1; code == EXIT_OK && dry >= cli->dry_run; dry--) {
+		json_decref(result);
+		result = NULL;
+		code = target_open(cli, cli->operands[0], (dry ? 0 : TARGET_WRITES) | TARGET_MAIN,
+				   &target);
+		if (code == EXIT_OK)
+			code = lists_apply(cli, &target, &list, dry, &result);
+		target_close(&target);
+	}
 	import_free(&list);
 	if (code == EXIT_OK && cli->json)
 		cli_json(result);

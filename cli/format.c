@@ -60,6 +60,15 @@ static int read_options(struct cli *cli, struct bm_format *format)
 			       : code;
 }
 
+/* The blocks to remap by: the disk's own, save that an image may be one of a 4096-byte disk. */
+static u32 block_size(struct cli *cli, struct device *main)
+{
+	u32 size = device_info(main)->block_size;
+
+	block_option(cli, "block-size", cli->block_size, &size);
+	return size;
+}
+
 /* Is `main` under or over or the same as `spare`? */
 static int check_pair(struct cli *cli, struct device *main, struct device *spare)
 {
@@ -74,12 +83,16 @@ static int check_pair(struct cli *cli, struct device *main, struct device *spare
 				"%s and %s overlap: one is a partition of the other; a spare must "
 				"be another device",
 				m, s);
-	block_option(cli, "block-size", cli->block_size, &wanted);
-	if (wanted && wanted != device_info(main)->block_size)
+	wanted = cli->block_size ? block_size(cli, main) : 0;
+	if (wanted && wanted != device_info(main)->block_size &&
+	    (wanted < device_info(main)->block_size || device_info(main)->kind == DEVICE_BLOCK))
 		return cli_fail(cli, EXIT_USAGE,
 				"--block-size %u: the logical blocks of %s are %u bytes, and "
 				"remapping follows them; leave the option out",
 				wanted, m, device_info(main)->block_size);
+	if (device_info(main)->size % block_size(cli, main))
+		return cli_fail(cli, EXIT_DEVICE, "the size of %s is not a multiple of %u bytes", m,
+				block_size(cli, main));
 	return EXIT_OK;
 }
 
@@ -88,7 +101,7 @@ static int check_size(struct cli *cli, struct device *main, struct device *spare
 		      const struct bm_format *format)
 {
 	struct bm_super super = {
-		.block_size = device_info(main)->block_size,
+		.block_size = block_size(cli, main),
 		.log_size = format->log_size ? format->log_size : 4096,
 		.main_sectors = device_info(main)->size / BM_SECTOR,
 		.spare_sectors = device_info(spare)->size / BM_SECTOR,
@@ -198,7 +211,8 @@ static int report(struct cli *cli, struct target *target, json_t *imported)
 static int format_pair(struct cli *cli, struct device *main, struct device *spare,
 		       const struct bm_format *format, const struct import_list *list)
 {
-	struct remap_options options = { .name = cli->operands[0] };
+	struct remap_options options = { .name = cli->operands[0],
+					 .block_size = block_size(cli, main) };
 	struct target target = { 0 };
 	json_t *imported = NULL;
 	char *error = NULL;
@@ -207,7 +221,7 @@ static int format_pair(struct cli *cli, struct device *main, struct device *spar
 	target.remap = remap_format(main, spare, format, &options, &error, &code);
 	if (!target.remap)
 		return cli_fail_text(cli, code, error);
-	code = list ? lists_apply(cli, &target, list, &imported) : EXIT_OK;
+	code = list ? lists_apply(cli, &target, list, false, &imported) : EXIT_OK;
 	if (code == EXIT_OK)
 		code = report(cli, &target, imported);
 	else

@@ -87,7 +87,7 @@ static int go_through(struct cli *cli, struct target *target, const struct impor
 	return code;
 }
 
-int lists_apply(struct cli *cli, struct target *target, const struct import_list *list,
+int lists_apply(struct cli *cli, struct target *target, const struct import_list *list, bool dry,
 		json_t **result)
 {
 	struct sums would = { 0 }, did = { 0 };
@@ -107,14 +107,14 @@ int lists_apply(struct cli *cli, struct target *target, const struct import_list
 				"the list needs %llu sectors of the spare, which has %llu left; "
 				"nothing was imported. Take a larger spare, or a shorter list",
 				(unsigned long long)would.added, (unsigned long long)room);
-	if (!cli->dry_run)
+	if (!dry)
 		code = go_through(cli, target, list, false, &did);
 	if (code == EXIT_OK)
 		*result = json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "format",
 				    import_format_name(list->format), "listed",
 				    (json_int_t)list->sectors, "added",
-				    (json_int_t)(cli->dry_run ? would.added : did.added), "already",
+				    (json_int_t)(dry ? would.added : did.added), "already",
 				    (json_int_t)would.already, "lost", (json_int_t)did.lost,
-				    "dry_run", (int)cli->dry_run);
+				    "dry_run", (int)dry);
 	return code;
 }

@@ -9,8 +9,11 @@
 /* Read and parse FILE as the options say. EXIT_OK or told. */
 int lists_read(struct cli *cli, const char *path, struct import_list *list);
 
-/* Give the list to a target: everything is checked before anything is done. EXIT_OK or told. */
-int lists_apply(struct cli *cli, struct target *target, const struct import_list *list,
+/*
+ * Give the list to a target: everything is checked before anything is done, and with `dry` nothing
+ * is. EXIT_OK or told.
+ */
+int lists_apply(struct cli *cli, struct target *target, const struct import_list *list, bool dry,
 		json_t **result);
 
 #endif

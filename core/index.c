@@ -93,7 +93,7 @@ u64 bm_regions_next(const struct bm_regions *regions, u64 region, u64 last)
  * Finding.
  */
 
-static inline __attribute__((always_inline)) const struct bm_page *page_published(const struct bm_index *index, u64 region)
+static inline const struct bm_page *page_published(const struct bm_index *index, u64 region)
 {
 	const struct bm_table *table = bm_load_acquire(&index->table);
 	const struct bm_page *page = bm_load_acquire(&table->slot[bm_slot(table, region)]);
@@ -101,7 +101,6 @@ static inline __attribute__((always_inline)) const struct bm_page *page_publishe
 	/* A page is some cache lines, and waiting for them one by one is what takes long. */
 	__builtin_prefetch((const char *)page + 64);
 	__builtin_prefetch((const char *)page + 128);
-	__builtin_prefetch((const char *)page + 192);
 	return page;
 }
 
@@ -170,29 +169,33 @@ static bool index_find(const struct bm_index *index, u64 block, u64 count, bool 
 
 bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count, struct bm_entry *e)
 {
-	u64 end = block + count, key, start, stop;
+	u64 end = block + count, start, stop;
 	const struct bm_page *page;
-	u32 at;
+	const u64 *key;
 
 	if (count > BM_REGION - (block & BM_REGION_MASK))
 		return index_find(index, block, count, false, e);
 	page = page_published(index, block >> BM_REGION_SHIFT);
-	if (!page)
+	if (!page || !page->n)
 		return false;
-	at = page_find(page, block, end);
-	if (at == page->n)
+	key = bm_page_near(page, block);
+	if (bm_key_end(*key) <= block && ++key == page->key + page->n)
+		return false;
+	start = bm_key_block(*key);
+	if (start >= end)
 		return false;
 	/* As bm_page_get() and entry_clip() would, but at once: this is the way of most I/O. */
-	key = page->key[at];
-	start = bm_key_block(key) > block ? bm_key_block(key) : block;
-	stop = bm_key_end(key) < end ? bm_key_end(key) : end;
+	stop = bm_key_end(*key) < end ? bm_key_end(*key) : end;
+	e->spare = bm_key_spare(*key, bm_page_low(page)[key - page->key]);
+	e->state = (enum bm_state)bm_key_state(*key);
+	e->cont = bm_key_cont(*key);
+	if (start < block) {
+		if (e->spare != BM_NO_BLOCK)
+			e->spare += block - start;
+		start = block;
+	}
 	e->block = start;
-	e->spare = bm_key_spare(key, bm_page_low(page)[at]);
-	if (e->spare != BM_NO_BLOCK)
-		e->spare += start - bm_key_block(key);
 	e->count = (u32)(stop - start);
-	e->state = (enum bm_state)bm_key_state(key);
-	e->cont = bm_key_cont(key);
 	return true;
 }
 

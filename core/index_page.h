@@ -18,7 +18,6 @@
 
 #define BM_PAGE_SPLIT    20               /* split pages of more entries when the table allows */
 #define BM_PAGE_ENTRIES  ((1u << 26) - 1) /* most that cap can say */
-#define BM_PAGE_STEP     16 /* first step of a search: fixed up to twice as many entries */
 #define BM_STAGE_PAGES   640
 #define BM_STAGE_SPLITS  96 /* split only while fewer are staged: splitting is never urgent */
 #define BM_STAGE_MAP     1024
@@ -162,24 +161,32 @@ static inline u64 bm_entry_key(const struct bm_entry *e)
 }
 
 /*
- * The number of entries that start at or before a block. Without branches: which way to go is a
- * coin toss, and a wrong guess costs more than the rest. For the usual page the number of steps
- * is fixed too, as n is known no sooner than the keys are.
+ * The last entry of a page, which isn't empty, that starts at or before a block; the first of all
+ * if none does. Which way to go is a coin toss: compilers make the choice a conditional move.
  */
-static inline u32 bm_page_rank(const struct bm_page *page, u64 block)
+static inline const u64 *bm_page_near(const struct bm_page *page, u64 block)
 {
 	const u64 *key = page->key;
 	u64 bound = block << 24 | 0xffffff;
 	u32 n = page->n, half;
 
-	if (!n)
-		return 0;
 	while (n > 1) {
 		half = n / 2;
 		key = key[half] <= bound ? key + half : key;
 		n -= half;
 	}
-	return (u32)(key - page->key) + (*key <= bound);
+	return key;
+}
+
+/* The number of entries that start at or before a block. */
+static inline u32 bm_page_rank(const struct bm_page *page, u64 block)
+{
+	const u64 *key;
+
+	if (!page->n)
+		return 0;
+	key = bm_page_near(page, block);
+	return (u32)(key - page->key) + (bm_key_block(*key) <= block);
 }
 
 /* Index of the first entry that ends after a block. */

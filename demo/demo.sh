@@ -12,10 +12,12 @@ cd "$(dirname "$0")/.."
 build=$(realpath "${BUILD_DIR:-build}")
 blkmend=$build/blkmend
 baddisk=$build/tests/nbdkit-baddisk-plugin.so
-dir=$(mktemp -d /tmp/blkmend-demo.XXXXXX)	# short: a socket's path has at most 107 bytes
+dir=$(mktemp -d "${TMPDIR:-/tmp}/blkmend-demo.XXXXXX")
+[ ${#dir} -lt 90 ] || { echo "TMPDIR is too long for the paths of sockets" >&2; rmdir "$dir"; exit 1; }
 began=$(date +%s%N)
 main_pid='' serve_pid='' load_pids=''
-export BLKMEND_RUNTIME_DIR="$dir/run" LC_ALL=C
+# e2fsprogs are in sbin, which users may not have in their path.
+export BLKMEND_RUNTIME_DIR="$dir/run" LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 
 main_uri="nbd+unix:///?socket=$dir/main.sock"
 uri="nbd+unix:///?socket=$dir/demo.sock"
@@ -37,10 +39,14 @@ note()
 fail()
 {
 	printf '\nFAILED: %s\n' "$*" >&2
+	exit 1
+}
+
+show_logs()
+{
 	for file in "$dir"/*.log; do
 		[ ! -s "$file" ] || { echo "--- $(basename "$file"):"; tail -n 15 "$file"; } >&2
 	done
-	exit 1
 }
 
 # end_process PID: ours, and perhaps already gone.
@@ -51,6 +57,10 @@ end_process()
 
 cleanup()
 {
+	case $? in
+	0|130|143) ;;
+	*) show_logs ;;
+	esac
 	for pid in $load_pids $serve_pid $main_pid; do
 		end_process "$pid"
 	done

@@ -145,7 +145,7 @@ static int fail(char *error)
 static void on_event(void *ctx, const struct bm_event *event)
 {
 	(void)ctx;
-	log_event(remap ? remap_name(remap) : config.name ? config.name : config.main, event);
+	log_event(config.name, event);
 }
 
 static void set_policy(void)
@@ -181,34 +181,51 @@ static void quit(void *ctx)
 	nbdkit_shutdown();
 }
 
-static int blkmend_get_ready(void)
+static void blkmend_cleanup(void)
 {
-	const struct remap_options options = {
-		.flags = config.flags,
-		.name = config.name,
-		.event = on_event,
-	};
+	control_stop(control);
+	remap_close(remap);
+	control_close(control);
+	control = NULL;
+	remap = NULL;
+}
+
+/* Devices are owned by the remap from its opening on, also if that fails. */
+static int open_remap(void)
+{
 	unsigned int flags = DEVICE_LOCK | (config.read_only ? DEVICE_READ_ONLY : 0);
-	struct device *main, *spare;
+	struct remap_options options = { .flags = config.flags, .event = on_event };
+	struct device *main, *spare = NULL;
 	char *error = NULL;
 	int code;
 
 	main = device_open(config.main, flags, &error, &code);
 	if (!main)
 		return fail(error);
-	spare = device_open(config.spare, flags, &error, &code);
+	if (!config.name)
+		config.name = remap_default_name(main);
+	options.name = config.name;
+	/* The name first: opening the remap may already write to the spare, to heal it. */
+	if (config.name)
+		control = control_listen(config.name, quit, NULL, &error, &code);
+	if (control)
+		spare = device_open(config.spare, flags, &error, &code);
 	if (!spare) {
 		device_close(main);
 		return fail(error);
 	}
 	remap = remap_open(main, spare, &options, &error, &code);
-	if (!remap)
-		return fail(error);
+	return remap ? 0 : fail(error);
+}
+
+static int blkmend_get_ready(void)
+{
+	if (open_remap()) {
+		blkmend_cleanup(); /* nbdkit won't */
+		return -1;
+	}
 	set_policy();
 	read_block_size();
-	control = control_listen(remap_name(remap), remap, quit, NULL, &error, &code);
-	if (!control)
-		return fail(error);
 	return 0;
 }
 
@@ -218,21 +235,12 @@ static int blkmend_after_fork(void)
 
 	log_start();
 	remap_forked(remap);
-	err = control_start(control);
+	err = control_start(control, remap);
 	if (err) {
 		errno = -err;
 		nbdkit_error("can't start a thread for the control socket: %m");
 	}
 	return err ? -1 : 0;
-}
-
-static void blkmend_cleanup(void)
-{
-	control_stop(control);
-	remap_close(remap);
-	control_close(control);
-	control = NULL;
-	remap = NULL;
 }
 
 static void blkmend_unload(void)

@@ -7,12 +7,11 @@
  * map     cells: N -> cells: [[number, mapped, pending, lost]] of those that hold anything,
  *	   cell_sectors; status
  *	   from, limit [bad] -> extents: [[sector, count, spare sector or null, state]], next
- * add     sector, count [spare] [no_copy] [single] -> sector, count, mapped, lost, pending
- * release sector, count [force] [single] -> released, unreadable
- * import  runs: [[sector, count]] [no_copy] [dry_run] -> added, already, lost
- * check   [repair] -> blocks, bad, repaired, findings, left
- * scrub   action: start [rate] | pause | stop | status | run -> state, position, total ..
- * reset   -> mode, breaker
+ * add     sector, count [spare] [no_copy] [single] [dry_run] -> sector, count, mapped, lost,
+ *pending release sector, count [force] [single] [dry_run] -> released, unreadable import  runs:
+ *[[sector, count]] [no_copy] [dry_run] -> added, already, lost check   [repair] -> blocks, bad,
+ *repaired, findings, left scrub   action: start [rate] | pause | stop | status | run -> state,
+ *position, total .. reset   -> mode, breaker
  */
 #include "hosts/posix/command_verbs.h"
 

@@ -36,9 +36,9 @@ struct control;
  * survive the fork of a server that goes into the background: it serves them from threads of its
  * own, with command_run() for all verbs but "close", which calls `quit`. 0 or a negative errno.
  */
-struct control *control_listen(const char *name, struct remap *remap, void (*quit)(void *ctx),
-			       void *ctx, char **error, int *code);
-int control_start(struct control *control);
+struct control *control_listen(const char *name, void (*quit)(void *ctx), void *ctx, char **error,
+			       int *code);
+int control_start(struct control *control, struct remap *remap);
 /* End what is being done for clients, and call command_stop(): nothing uses the remap any more. */
 void control_stop(struct control *control);
 /* Stop, and let go of the name and of clients that wait for the end: after remap_close(). */

@@ -93,9 +93,40 @@ static int add_range(const struct command *c, struct bm_op *op, uint64_t sector,
 	return remap_run(c->remap, op);
 }
 
+static bool overlap(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
+{
+	return a < b + b_count && b < a + a_count;
+}
+
+/* Is a place on the spare that was asked for free to use? */
+static int place_obstacle(const struct command *c, const struct bm_op *op, const struct bm_super *s)
+{
+	uint64_t log_sectors = (uint64_t)s->log_max * s->log_size / BM_SECTOR;
+	struct bm_extent e;
+
+	if (op->spare % (s->block_size / BM_SECTOR))
+		return -EINVAL;
+	if (op->spare >= s->spare_sectors || op->count > s->spare_sectors - op->spare)
+		return -ERANGE;
+	if (op->spare < s->data_start || op->spare + op->count > s->data_end ||
+	    overlap(op->spare, op->count, s->log_start[0], log_sectors))
+		return -EPERM;
+	for (int bad = 0; bad < 2; bad++) {
+		uint64_t at = 0;
+
+		while (command_walk(c->remap, bad, &at, &e, 1)) {
+			uint64_t place = bad ? e.sector : e.spare;
+
+			if (place != BM_NOWHERE && overlap(op->spare, op->count, place, e.count))
+				return -EBUSY;
+		}
+	}
+	return 0;
+}
+
 /*
  * The core remaps piece by piece, and stops where it can't go on. What would stop it is looked for
- * before it begins, so that a refusal leaves nothing half done.
+ * before it begins, so that a refusal leaves nothing half done; "dry_run" only looks.
  */
 static int add_obstacle(const struct command *c, struct bm_op *op)
 {
@@ -105,11 +136,13 @@ static int add_obstacle(const struct command *c, struct bm_op *op)
 
 	while (command_walk(c->remap, false, &at, &e, 1) && e.sector < op->sector + op->count) {
 		if (e.spare == BM_NOWHERE)
-			continue; /* pending on main: may well get a place */
+			continue; /* unreadable on main: may well get a place */
 		op->bad = e.sector > op->sector ? e.sector : op->sector;
 		return -EEXIST;
 	}
 	command_status_of(c->remap, &status);
+	if (op->spare != BM_NOWHERE)
+		return place_obstacle(c, op, &status.super);
 	if (op->count > status.spare_total - status.spare_used - status.spare_bad)
 		return -ENOSPC;
 	return 0;
@@ -132,6 +165,8 @@ json_t *command_add(const struct command *c)
 	bm_op_init(&op, BM_OP_ADD, sector, count);
 	op.spare = spare;
 	op.error = add_obstacle(c, &op);
+	if (!op.error && command_flag(c, "dry_run"))
+		return command_result(json_object());
 	if (op.error || add_range(c, &op, sector, count, spare))
 		return add_error(c, &op);
 	states_of(c->remap, sector, count, sums);
@@ -173,6 +208,23 @@ static json_t *release_error(const struct command *c, const struct bm_op *op)
 	}
 }
 
+/* As add_obstacle(): nothing there, or nothing that could be copied back. */
+static int release_obstacle(const struct command *c, struct bm_op *op)
+{
+	uint64_t at = op->sector;
+	bool any = false;
+	struct bm_extent e;
+
+	while (command_walk(c->remap, false, &at, &e, 1) && e.sector < op->sector + op->count) {
+		any = true;
+		if (e.state != BM_LOST || command_flag(c, "force"))
+			continue;
+		op->bad = e.sector > op->sector ? e.sector : op->sector;
+		return -EIO;
+	}
+	return any ? 0 : -ENOENT;
+}
+
 json_t *command_release(const struct command *c)
 {
 	uint64_t sector, count, before[BM_BAD], after[BM_BAD];
@@ -183,8 +235,13 @@ json_t *command_release(const struct command *c)
 		error = command_range(c, &sector, &count);
 	if (error)
 		return error;
-	states_of(c->remap, sector, count, before);
 	bm_op_init(&op, BM_OP_REMOVE, sector, count);
+	op.error = release_obstacle(c, &op);
+	if (op.error)
+		return release_error(c, &op);
+	if (command_flag(c, "dry_run"))
+		return command_result(json_object());
+	states_of(c->remap, sector, count, before);
 	if (command_flag(c, "force"))
 		op.flags |= BM_OP_FORCE;
 	if (remap_run(c->remap, &op))

@@ -199,10 +199,12 @@ static void *accept_run(void *data)
 	}
 }
 
-int control_start(struct control *c)
+int control_start(struct control *c, struct remap *remap)
 {
-	int err = thread_create(&c->thread, accept_run, c);
+	int err;
 
+	c->remap = remap;
+	err = thread_create(&c->thread, accept_run, c);
 	c->started = !err;
 	return err;
 }
@@ -265,8 +267,8 @@ static bool name_listen(struct control *c, char **error, int *code)
 	return false;
 }
 
-struct control *control_listen(const char *name, struct remap *remap, void (*quit)(void *ctx),
-			       void *ctx, char **error, int *code)
+struct control *control_listen(const char *name, void (*quit)(void *ctx), void *ctx, char **error,
+			       int *code)
 {
 	struct sockaddr_un address;
 	int err = control_address(name, &address, error);
@@ -277,7 +279,6 @@ struct control *control_listen(const char *name, struct remap *remap, void (*qui
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return device_fail(error, code, EXIT_MEMORY, "out of memory");
-	c->remap = remap;
 	c->quit = quit;
 	c->ctx = ctx;
 	c->address = address;

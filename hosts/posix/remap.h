@@ -13,8 +13,9 @@
 struct remap;
 
 struct remap_options {
-	unsigned int flags; /* enum bm_flags */
-	const char *name;   /* of the device, for messages; NULL: the main's base name */
+	unsigned int flags;  /* enum bm_flags */
+	const char *name;    /* of the device, for messages; NULL: the main's base name */
+	uint32_t block_size; /* remap_format() of what is no disk: 512, 4096; 0: main's own */
 	void (*event)(void *ctx, const struct bm_event *event); /* no lock held; may be NULL */
 	void *event_ctx;
 };
@@ -40,6 +41,8 @@ void remap_forked(struct remap *remap);
 void remap_close(struct remap *remap);
 
 const char *remap_name(const struct remap *remap);
+/* The name that a remap of this main gets when it is given none; malloc'ed, NULL: out of memory. */
+char *remap_default_name(const struct device *main);
 /* Of main as recorded (it may really be larger); bytes. */
 uint64_t remap_size(const struct remap *remap);
 struct device *remap_main(struct remap *remap);

@@ -184,25 +184,30 @@ static void fail_format(struct remap *r, const struct bm_op *op, struct failure 
 
 /* ---- making and unmaking ---- */
 
-static char *name_of(const struct device *main, const char *given)
+char *remap_default_name(const struct device *main)
 {
-	char *spec, *name;
+	char *spec = strdup(device_info(main)->name), *name = NULL;
 
-	if (given || !main)
-		return strdup(given ? given : "spare");
-	spec = strdup(device_info(main)->name);
-	if (!spec)
-		return NULL;
-	if (device_info(main)->kind == DEVICE_NBD)
-		spec[strcspn(spec, "?")] = 0;
-	name = strdup(basename(spec));
-	free(spec);
-	/* A name goes into paths and messages. */
+	if (spec) {
+		if (device_info(main)->kind == DEVICE_NBD)
+			spec[strcspn(spec, "?")] = 0;
+		name = strdup(basename(spec));
+	}
+	/* It goes into paths and messages. */
 	for (char *at = name; at && *at; at++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.",
-			    *at))
+			    *at) ||
+		    (at == name && strchr("-.", *at)))
 			*at = '_';
+	free(spec);
 	return name;
+}
+
+static char *name_of(const struct device *main, const char *given)
+{
+	if (given || !main)
+		return strdup(given ? given : "spare");
+	return remap_default_name(main);
 }
 
 void remap_close(struct remap *r)
@@ -262,14 +267,16 @@ static uint32_t block_size_for(const struct device *main, bool format)
 	return device_info(main)->block_size;
 }
 
-static bool core_create(struct remap *r, unsigned int flags, bool format, struct failure *f)
+static bool core_create(struct remap *r, const struct remap_options *options, bool format,
+			struct failure *f)
 {
 	const struct device *main = r->device[BM_MAIN];
 	const struct bm_config config = {
 		.main_sectors = main ? device_info(main)->size >> BM_SECTOR_SHIFT : 0,
 		.spare_sectors = device_info(r->device[BM_SPARE])->size >> BM_SECTOR_SHIFT,
-		.block_size = block_size_for(main, format),
-		.flags = flags,
+		.block_size = format && options->block_size ? options->block_size
+							    : block_size_for(main, format),
+		.flags = options->flags,
 		.now = (u64)time(NULL),
 		.identity = main ? device_info(main)->identity : "",
 		.mem = { .ctx = r->sections,
@@ -348,7 +355,7 @@ struct remap *remap_open(struct device *main, struct device *spare,
 	if (!r)
 		return NULL;
 	/* Before anything is written: opening heals what one copy of the metadata lost. */
-	if (!pair_check(r, &f) || !core_create(r, options->flags, false, &f))
+	if (!pair_check(r, &f) || !core_create(r, options, false, &f))
 		goto err_close;
 	if (super_read(spare, &super) && !remap_lock(r, super.uuid, &f))
 		goto err_close;
@@ -378,7 +385,7 @@ struct remap *remap_format(struct device *main, struct device *spare,
 	if (!r)
 		return NULL;
 	if (!pair_check(r, &f) || !blocks_check(r, device_info(main)->block_size, &f) ||
-	    !core_create(r, options->flags, true, &f))
+	    !core_create(r, options, true, &f))
 		goto err_close;
 	/* What it may have been before can still be served by somebody. */
 	if (super_read(spare, &super) && !remap_lock(r, super.uuid, &f))

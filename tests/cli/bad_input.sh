@@ -213,7 +213,7 @@ if [ "$(id -u)" = 0 ]; then
 		as=
 	fi
 else
-	as=env
+	as="env"
 fi
 if [ -n "$as" ]; then
 	# shellcheck disable=SC2086

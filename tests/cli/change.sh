@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Changing the map of a closed spare, and taking it from and to other tools.
 . "$(dirname "$0")/lib.sh"
-need jq openssl
+need jq nbdkit openssl
 
 pair
 sum=$(sha256sum main)
@@ -12,8 +12,7 @@ expect "add FIRST-LAST and SECTOR+COUNT" 0 'sectors 200-207.*sectors 300-303' \
 	blkmend add spare 200-207 300+4 --main main
 expect "add --to" 0 'sectors 400-407: on the spare, from its sector 2000 on' \
 	blkmend add spare 400+8 --to 2000 --main main
-cmp -s -i $((400 * 512)):$((2000 * 512)) -n 4096 main spare && ok "the sectors were copied" ||
-	not_ok "the sectors were copied"
+check "the sectors were copied" cmp -i $((400 * 512)):$((2000 * 512)) -n 4096 main spare
 expect "add --no-copy" 0 '8 of them are lost' blkmend add spare 500+8 --no-copy --main main
 expect "add --json" 0 '"mapped": 1' blkmend add spare 600 --json --main main
 same "the map" "$(blkmend export spare --format json | jq -c '[.extents[] | [.sector, .count, .state]]')" \
@@ -42,7 +41,7 @@ done
 blkmend export spare --format add >script
 blank spare2 2M
 blkmend format spare2 --main main >/dev/null
-sed -i 's/blkmend add "$1"/& --main main/' script
+sed -i 's/blkmend add/& --main main/' script
 check "the script of export --format add" sh script spare2
 same "gives the same sectors" "$(blkmend export spare2 -b 512)" "$map"
 expect "importing it again changes nothing" 0 ' 0 remapped, 18 already' \
@@ -54,7 +53,7 @@ if command -v nbdkit >/dev/null && nbdkit --dump-plugin memory >/dev/null 2>&1 &
 	command -v nbdinfo >/dev/null; then
 	expect "nbdkit's ddrescue filter reads the map" 0 '8388608' \
 		nbdkit -U - --filter=ddrescue file main ddrescue-mapfile=list.ddrescue \
-		--run 'nbdinfo --size "$uri"'
+		--run "nbdinfo --size \"\$uri\""
 fi
 
 cat >smart.json <<'EOF'
@@ -80,3 +79,27 @@ expect "scrub --progress-json" 0 '\{"state":"done"' \
 	blkmend scrub spare start --rate 0 --progress-json --main main
 expect "pause has nothing to pause" 1 'not being served' blkmend scrub spare pause
 expect "scrub wants a known word" 1 "not 'begin'" blkmend scrub spare begin
+
+# ---- a disk with blocks of 4096 bytes ----
+
+blank spare2 2M
+expect "format --block-size" 0 'is now a spare' blkmend format spare2 --main main --block-size 4096
+expect "a lone sector is its whole block" 0 'sectors 1000-1007: on the spare' \
+	blkmend add spare2 1003 --main main
+refuse "a range that cuts a block" 1 'did you mean 1000-1015\?' \
+	blkmend add spare2 1004-1011 --main main
+refuse "a place that cuts a block" 1 'does not begin a block' \
+	blkmend add spare2 2000+8 --to 1001 --main main
+printf '1100\n1101\n' >list
+expect "a list is widened to blocks" 0 '2 sectors listed, 8 remapped' \
+	blkmend import spare2 list -b 512 --main main
+nbd "$work/large.sock" --filter=blocksize-policy file main blocksize-minimum=4096 \
+	blocksize-error-policy=error
+blank spare2 2M
+expect "format of a main with large blocks" 0 'is now a spare' \
+	blkmend format spare2 --main "nbd+unix:///?socket=$work/large.sock"
+same "takes its block size" "$(blkmend status spare2 --json | jq .block_size)" 4096
+refuse "which can't be made smaller" 1 'logical blocks of .* are 4096 bytes' \
+	blkmend format spare2 --main "nbd+unix:///?socket=$work/large.sock" --block-size 512 -f
+expect "scrub of it" 0 'done, 16384 of' \
+	blkmend scrub spare2 start --rate 0 --main "nbd+unix:///?socket=$work/large.sock"

@@ -84,5 +84,4 @@ expect "wipe --force" 0 'no spare any more' blkmend wipe spare --force --batch-m
 expect "nothing is left for probe" 4 'not a blkmend spare' blkmend probe spare
 expect "probe --udev says so too" 4 '' blkmend probe spare --udev
 same "... in silence" "$(cat out err)" ""
-cmp -s -i 512:512 -n $((last - 512)) before spare && ok "wipe touched the superblocks only" ||
-	not_ok "wipe touched the superblocks only"
+check "wipe touched the superblocks only" cmp -i 512:512 -n $((last - 512)) before spare

@@ -106,6 +106,18 @@ same()
 	fi
 }
 
+# lacks NAME COMMAND...: the command fails.
+lacks()
+{
+	name=$1
+	shift
+	if "$@" >out 2>err; then
+		not_ok "$name" "$* succeeded" "$(cat out err)"
+	else
+		ok "$name"
+	fi
+}
+
 # disk FILE SIZE: with contents that tell every sector from the others.
 disk()
 {
@@ -141,6 +153,21 @@ serve()
 		tries=$((tries + 1))
 		[ "$tries" -lt 200 ] || { echo "the server does not answer"; return 1; }
 		sleep 0.05
+	done
+}
+
+# nbd SOCKET ARGUMENT...: an nbdkit of the test's own; waits until it listens. $nbd: its process id.
+nbd()
+{
+	socket=$1
+	shift
+	rm -f "$socket" "$socket.pid"
+	nbdkit -f -U "$socket" -P "$socket.pid" "$@" &
+	nbd=$!
+	pids="$pids $nbd"
+	while [ ! -s "$socket.pid" ]; do
+		kill -0 "$nbd" || exit 1
+		sleep 0.02
 	done
 }
 

@@ -41,12 +41,11 @@ same "also of options" "$(blkmend status --json --nonsense 2>/dev/null | jq .err
 for page in blkmend.8 blkmend-format.5; do
 	if command -v scdoc >/dev/null; then
 		check "the manual page $page is built" sh -c "scdoc <'$top/man/$page.scd' >$page"
-		grep -q '^\.TH' $page && ok "... and is a manual page" || not_ok "... and is a manual page"
+		check "... and is a manual page" grep -q '^\.TH' $page
 	fi
 done
 for verb in $verbs; do
-	grep -Eq "^\*$verb\*|, \*$verb\*" "$top/man/blkmend.8.scd" && ok "blkmend(8) has $verb" ||
-		not_ok "blkmend(8) has $verb"
+	check "blkmend(8) has $verb" grep -Eq "^\*$verb\*|, \*$verb\*" "$top/man/blkmend.8.scd"
 done
 blkmend help | sed -n 's/^  \([a-z-]*\) .*/\1/p' | while read -r verb; do
 	blkmend help "$verb" | sed -n 's/^  .*\(--[a-z-]*\).*/\1/p' | sed 's/ .*//'

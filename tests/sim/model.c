@@ -153,9 +153,10 @@ void model_cut(struct model *model)
 		for (u32 i = 0; i < cell->count; i++) {
 			struct model_value *v = &cell->value[i];
 
+			/* Any of them may be it: none is known to be the last any more. */
 			v->gone = v->perished ? 1 : 0;
-			if (v->ended == 0)
-				v->ended = model->now;
+			v->acked = false;
+			v->ended = model->now;
 		}
 		cell_sweep(model, cell);
 	}

@@ -37,3 +37,18 @@ void report_where(const char *format, ...)
 	vsnprintf(report->where, sizeof(report->where), format, args);
 	va_end(args);
 }
+
+void report_trace(const char *format, ...)
+{
+	static int on = -1;
+	va_list args;
+
+	if (on < 0)
+		on = getenv("BM_TRACE") != NULL;
+	if (!on)
+		return;
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	fflush(stdout);
+}

@@ -36,6 +36,9 @@ struct report {
 extern struct report *report;
 extern const char *const count_names[COUNT_KINDS];
 
+/* With BM_TRACE in the environment, tell what happens. */
+void report_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A promise is broken: say so and leave the run. */
 _Noreturn void report_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_where(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -81,7 +81,7 @@ static void task_op_begin(struct host *host, struct task *task)
 	} else if (op->kind == BM_OP_REMOVE) {
 		place_may(host, op->sector, op->count, PLACE_UNMAPPED);
 		if (op->flags & BM_OP_FORCE)
-			model_may_fail(host->model, op->sector, op->count);
+			task->begun = model_begin(host->model, MODEL_EIO, op->sector, op->count);
 	} else if (op->kind == BM_OP_SCRUB) {
 		place_may(host, op->sector, op->count, PLACE_MAPPED);
 	}
@@ -92,6 +92,9 @@ void task_begin(struct host *host, struct task *task)
 	struct model *model = host->model;
 
 	report->count[COUNT_OPERATIONS]++;
+	report_trace("%p task %llu kind %d op %d fua %d %llu +%llu begins\n", (void *)host,
+		     (unsigned long long)task->order, task->kind, task->op.kind, task->fua,
+		     (unsigned long long)task->sector, (unsigned long long)task->count);
 	task->since = host->actions;
 	task->begun = model->now;
 	switch (task->kind) {
@@ -169,11 +172,16 @@ static void op_end(struct host *host, struct task *task)
 	if (op->kind == BM_OP_ADD && (op->flags & BM_OP_NO_COPY) && op->count != 0)
 		model_end(host->model, MODEL_EIO, op->sector, op->count, task->begun, task->error,
 			  true);
+	/* What was let go of is lost; what was not, is as it was. */
+	if (op->kind == BM_OP_REMOVE && (op->flags & BM_OP_FORCE) && op->count != 0)
+		model_end(host->model, MODEL_EIO, op->sector, op->count, task->begun, -EIO, false);
 	if (op->done > op->count)
 		report_fail("operation %d did %llu sectors of %llu", op->kind,
 			    (unsigned long long)op->done, (unsigned long long)op->count);
 	if (task->error == 0)
 		place_is(host, task, op->kind == BM_OP_ADD ? PLACE_MAPPED : PLACE_UNMAPPED);
+	if (op->count != 0)
+		place_may(host, op->sector, op->count, 0);
 }
 
 static void task_finish(struct host *host, struct task *task, int error)
@@ -182,6 +190,11 @@ static void task_finish(struct host *host, struct task *task, int error)
 
 	task->error = error;
 	task->state = TASK_DONE;
+	report_trace("%p task %llu kind %d id %u fua %d op %d flags %x %llu +%llu ends with %d\n", (void *)host,
+		     (unsigned long long)task->order, task->kind, task->id, task->fua, task->op.kind, task->op.flags,
+		     (unsigned long long)(task->kind == TASK_OP ? task->op.sector : task->sector),
+		     (unsigned long long)(task->kind == TASK_OP ? task->op.count : task->count),
+		     error);
 	switch (task->kind) {
 	case TASK_READ:
 		read_check(host, task);
@@ -216,6 +229,9 @@ static void io_begin(struct host *host, struct task *task, u32 i, enum bm_device
 	task->flying[i] = true;
 	task->state = TASK_FLYING;
 	disk_begin(task->io_disk[i], &task->io[i]);
+	report_trace("%p task %llu I/O %d of device %d, %llu +%u fua %d\n", (void *)host,
+		     (unsigned long long)task->order, io->verb, device,
+		     (unsigned long long)io->sector, io->count, io->fua);
 }
 
 static void section_open(struct host *host, struct task *task)
@@ -400,6 +416,9 @@ static void step_begin(struct host *host, struct task *task)
 	struct bm_step *step = &task->op.step;
 
 	step->error[0] = step->error[1] = 0;
+	report_trace("%p task %llu op %d: step %d of device %d, %llu +%u\n", (void *)host,
+		     (unsigned long long)task->order, task->op.kind, step->kind, step->device,
+		     (unsigned long long)step->sector, step->count);
 	step_check(host, task);
 	switch (step->kind) {
 	case BM_STEP_READ:
@@ -521,6 +540,9 @@ static void excuse(struct host *host, const struct task *task, const struct disk
 void task_io_end(struct host *host, struct task *task, u32 i)
 {
 	disk_end(task->io_disk[i], &task->io[i]);
+	if (task->io[i].error != 0)
+		report_trace("%p task %llu: I/O fails with %d\n", (void *)host,
+			     (unsigned long long)task->order, task->io[i].error);
 	task->flying[i] = false;
 	excuse(host, task, &task->io[i],
 	       task->io_disk[i] == &host->disk[BM_MAIN] ? BM_MAIN : BM_SPARE);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Long random lives of one pair of disks: several requests and operations at once, faults that
+ * come and go, power cuts at any step (also inside recovery) that leave any contents of each
+ * sector, and again and again all of it read back against the model.
+ */
+#include "case.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS 120u
+
+static struct stage stage;
+static struct explorer ex;
+static struct arena memory, spare_arena;
+
+struct life {
+	struct host *host;
+	struct player p;
+	struct chooser chooser;
+	u64 random;
+	u64 countdown; /* actions until the power goes; 0: it doesn't */
+	u32 blocks;
+	u32 bad_copy;  /* the copy of the log that may fail in this life; 2: none */
+	u64 seed;
+};
+
+static u64 chance(struct life *life, u64 n)
+{
+	return rng_below(&life->random, n);
+}
+
+static void run_nothing(struct player *p)
+{
+	(void)p;
+}
+
+static const struct script lives[] = {
+	{ .name = "random-512", .run = run_nothing,
+	  .geometry = { .block_size = 512, .log_size = 512, .main_sectors = 64,
+			.spare_sectors = 128 } },
+	{ .name = "random-through", .run = run_nothing,
+	  .geometry = { .block_size = 512, .log_size = 512, .main_sectors = 64,
+			.spare_sectors = 128, .through = true, .scratch = 16 } },
+	{ .name = "random-biglog", .run = run_nothing,
+	  .geometry = { .block_size = 512, .log_size = 4096, .main_sectors = 48,
+			.spare_sectors = 400, .discards = true, .scratch = 8 } },
+	{ .name = "random-4k", .run = run_nothing,
+	  .geometry = { .block_size = 4096, .log_size = 4096, .main_sectors = 256,
+			.spare_sectors = 512, .scratch = 4 } },
+};
+
+static void watch_countdown(struct host *host, void *ctx)
+{
+	struct life *life = ctx;
+
+	if (life->countdown > 0 && --life->countdown == 0)
+		host->stop = true;
+}
+
+/* ---- faults ---- */
+
+static void fault_log(struct life *life, u32 copy, int times, enum disk_outcome outcome)
+{
+	const struct bm_super *s = &life->host->super;
+
+	disk_fault(&life->host->disk[BM_SPARE],
+		   &(struct disk_fault){ .verbs = DISK_WRITE,
+					 .first = s->log_start[copy],
+					 .end = s->log_start[copy] +
+						s->log_max * (s->log_size / SECTOR),
+					 .error = -EIO,
+					 .times = times,
+					 .outcome = outcome });
+}
+
+static void fault_once(struct life *life)
+{
+	static const int errors[] = { -ENOLINK, -ETIMEDOUT, -EIO, -ENOMEM };
+
+	disk_fault(&life->host->disk[chance(life, 2)],
+		   &(struct disk_fault){ .verbs = DISK_ALL & ~(chance(life, 2) ? DISK_FLUSH : 0),
+					 .number = life->host->disk[0].ios + 1 + chance(life, 20),
+					 .error = errors[chance(life, 4)],
+					 .times = 1,
+					 .outcome = chance(life, DISK_TORN + 1) });
+}
+
+static void sprinkle(struct life *life)
+{
+	u64 block = chance(life, life->blocks), room;
+
+	room = (life->host->super.data_end - life->host->super.data_start) / life->p.per;
+	if (life->host->disk[0].nfaults > 20 || life->host->disk[1].nfaults > 20 ||
+	    chance(life, 12) == 0)
+		mend(&life->p);
+	switch (chance(life, 12)) {
+	case 0:
+	case 1:
+		bad_write(&life->p, block, 1);
+		break;
+	case 2:
+		bad_read(&life->p, block, 1);
+		break;
+	case 3:
+		weak_read(&life->p, block, 1 + (int)chance(life, 3));
+		break;
+	case 4:
+		spare_bad_write(&life->p, chance(life, room), 1);
+		break;
+	case 5:
+		spare_bad_read(&life->p, chance(life, room), 1);
+		break;
+	case 6:
+		if (life->bad_copy < 2)
+			fault_log(life, life->bad_copy, 1 + (int)chance(life, 6),
+				  chance(life, DISK_TORN + 1));
+		break;
+	case 7:
+		if (chance(life, 4) == 0)
+			for (u32 copy = 0; copy < 2; copy++)
+				fault_log(life, copy, 1, chance(life, DISK_TORN + 1));
+		break;
+	case 8:
+		fault_once(life);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- work ---- */
+
+static void submit(struct life *life)
+{
+	u64 block = chance(life, life->blocks), count = 1 + chance(life, 4);
+	u32 flags = chance(life, 3) == 0 ? BM_OP_NO_COPY : 0;
+
+	if (chance(life, 20) == 0)
+		count = 1 + chance(life, life->blocks);
+	if (count > life->blocks - block)
+		count = life->blocks - block;
+	switch (chance(life, 20)) {
+	case 0:
+	case 1:
+		play_op_later(&life->p, BM_OP_ADD, block, count, flags);
+		break;
+	case 2:
+	case 3:
+		play_op_later(&life->p, BM_OP_REMOVE, block, count,
+			      chance(life, 4) == 0 ? BM_OP_FORCE : 0);
+		break;
+	case 4:
+		play_op_later(&life->p, BM_OP_SCRUB, block, count, 0);
+		break;
+	case 5:
+		play_later(&life->p, TASK_FLUSH, 0, 0, false);
+		break;
+	case 6:
+		play_later(&life->p, TASK_ZERO, block, count, chance(life, 2));
+		break;
+	case 7:
+		play_later(&life->p, TASK_DISCARD, block, count, false);
+		break;
+	case 8:
+		play_op_later(&life->p, chance(life, 3) ? BM_OP_RETRY : BM_OP_CHECK, 0, 0,
+			      chance(life, 2) ? BM_OP_REPAIR_IT : 0);
+		break;
+	case 9:
+		life->host->format.label[0]++;
+		play_op_later(&life->p, BM_OP_UPDATE, 0, 0, 0);
+		break;
+	case 10:
+	case 11:
+	case 12:
+	case 13:
+		play_later(&life->p, TASK_READ, block, count, false);
+		break;
+	default:
+		play_later(&life->p, TASK_WRITE, block, count, chance(life, 3) == 0);
+	}
+}
+
+/* ---- the power cut ---- */
+
+static void disk_settle(struct life *life, struct disk *disk)
+{
+	const u8 *choice[DISK_CHOICES];
+
+	for (u32 s = 0; s < disk->sectors; s++) {
+		u32 n = disk_choices(disk, s, choice);
+
+		disk->now[s] = choice[chance(life, n)];
+	}
+	memcpy(disk->durable, disk->now, disk->sectors * sizeof(*disk->now));
+	disk->nwrites = 0;
+	for (u32 i = 0; i < disk->nfaults; i++)
+		if (disk->faults[i].number != 0)
+			disk->faults[i].times = 0;
+}
+
+/* Sectors move to the other arena when this one fills up. */
+static void rebase(struct life *life)
+{
+	struct arena swap;
+
+	if (stage.arena.used < stage.arena.size / 2)
+		return;
+	spare_arena.used = 0;
+	for (u32 d = 0; d < 2; d++)
+		for (u32 s = 0; s < life->host->disk[d].sectors; s++) {
+			u8 *copy = arena_take(&spare_arena, SECTOR);
+
+			memcpy(copy, life->host->disk[d].now[s], SECTOR);
+			disk_set(&life->host->disk[d], s, copy);
+		}
+	swap = stage.arena;
+	stage.arena = spare_arena;
+	spare_arena = swap;
+}
+
+static void cut(struct life *life)
+{
+	struct host *host = life->host;
+
+	report->count[COUNT_CUTS]++;
+	report_trace("%p the power is cut\n", (void *)host);
+	life->p.nlater = 0;
+	host_halt(host);
+	disk_settle(life, &host->disk[0]);
+	disk_settle(life, &host->disk[1]);
+	model_cut(host->model);
+	rebase(life);
+	memory.used = 0;
+}
+
+/* What survived is certain from now on. */
+static void see_all(struct life *life)
+{
+	struct host *host = life->host;
+	u64 per = life->p.per;
+
+	for (u64 s = 0; s < host->config.main_sectors && !host->stop; s += per) {
+		struct task *task = host_submit(host, TASK_READ, s, per, false);
+
+		if (!host_run(host))
+			return;
+		for (u64 i = 0; task->error == 0 && i < per; i++)
+			model_saw(host->model, s + i, content_read(task->data + i * SECTOR, s + i));
+		host_finish(host, task);
+	}
+}
+
+static void come_back(struct life *life)
+{
+	struct host *host = life->host;
+	int error;
+
+	for (;;) {
+		explore_recover(&ex, host, explore_child(&ex, host, 0));
+		host_halt(&ex.child[0]);
+		life->countdown = chance(life, 3) == 0 ? 1 + chance(life, 40) : 0;
+		host->chooser = &life->chooser;
+		host->watch = watch_countdown;
+		host->watch_ctx = life;
+		error = host_start(host);
+		if (error == 0)
+			error = host_open(host);
+		if (!host->stop)
+			break;
+		report->count[COUNT_SECOND]++;
+		cut(life);
+	}
+	if (error != 0)
+		report_fail("the spare can't be opened: %d (why: %d)", error, host->why);
+	life->countdown = 0;
+	explore_structure(host);
+	see_all(life);
+}
+
+static void live(const struct case_args *args, const struct script *script, u64 seed)
+{
+	struct life life = { .random = seed, .seed = seed };
+
+	stage_init(&stage, script);
+	explore_init(&ex, &script->geometry);
+	memory.used = 0;
+	life.host = stage_reset(&stage);
+	life.host->heap.arena = &memory;
+	life.host->lenient = true;
+	life.host->plant = args->plant;
+	life.p = (struct player){ .host = life.host,
+				  .per = script->geometry.block_size / SECTOR };
+	life.blocks = script->geometry.main_sectors / life.p.per;
+	life.bad_copy = (u32)chance(&life, 3);
+	life.chooser = (struct chooser){ .mode = CHOOSE_RANDOM, .random = seed, .salt = seed };
+	report->count[COUNT_RUNS]++;
+	come_back(&life);
+	for (u32 round = 0; round < ROUNDS; round++) {
+		sprinkle(&life);
+		life.countdown = chance(&life, 10) == 0 ? 1 + chance(&life, 60) : 0;
+		for (u64 n = 1 + chance(&life, 5); n > 0; n--)
+			submit(&life);
+		play_go(&life.p);
+		if (life.host->stop || chance(&life, 25) == 0) {
+			cut(&life);
+			come_back(&life);
+		} else if (memory.used > memory.size / 2) {
+			break; /* as long as a life may get */
+		}
+	}
+	mend(&life.p);
+	life.countdown = 0;
+	host_read_all(life.host);
+	host_halt(life.host);
+	explore_free(&ex);
+	stage_free(&stage);
+}
+
+void case_random(const struct case_args *args)
+{
+	u64 lives_count = args->proof ? 4000 : 40;
+
+	arena_init(&memory, 256u << 20);
+	arena_init(&spare_arena, 1u << 30);
+	for (u64 i = args->part; i < lives_count; i += args->parts) {
+		u64 seed = args->seed + i;
+
+		report->where_seed = seed;
+		live(args, &lives[seed % (sizeof(lives) / sizeof(*lives))], seed);
+	}
+	arena_free(&memory);
+	arena_free(&spare_arena);
+}
