@@ -318,11 +318,42 @@ static void tell(struct cli *cli, const struct place *place)
 	fflush(stdout);
 }
 
+static void place_free(struct place *place)
+{
+	free(place->socket);
+	free(place->pidfile);
+	free(place->uri);
+}
+
+static int run(struct cli *cli, const struct place *place)
+{
+	struct words words = { 0 };
+	char *plugin = find_plugin();
+	int code;
+
+	if (plugin && access(plugin, R_OK)) {
+		code = cli_fail(
+			cli, EXIT_DEVICE,
+			"the nbdkit plugin %s can't be read (%m); install blkmend whole, or "
+			"name the plugin in BLKMEND_PLUGIN",
+			plugin);
+		free(plugin);
+		return code;
+	}
+	put_options(cli, place, &words);
+	put_parameters(cli, place, plugin, &words);
+	if (words.failed)
+		return cli_fail_text(cli, EXIT_MEMORY, NULL);
+	tell(cli, place);
+	execvp("nbdkit", (char *const *)words.word);
+	return cli_fail(cli, EXIT_DEVICE,
+			errno == ENOENT ? "nbdkit is not installed; install it (package nbdkit)"
+					: "nbdkit can't be started: %m");
+}
+
 int verb_serve(struct cli *cli)
 {
 	struct place place = { 0 };
-	struct words words = { 0 };
-	char *plugin;
 	int code;
 
 	if (cli->foreground && cli->daemon)
@@ -334,24 +365,10 @@ int verb_serve(struct cli *cli)
 		code = rehearse(cli, place.name);
 	if (code == EXIT_OK)
 		code = choose_place(cli, &place);
-	if (code != EXIT_OK)
-		return code;
-	plugin = find_plugin();
-	if (plugin && access(plugin, R_OK))
-		return cli_fail(
-			cli, EXIT_DEVICE,
-			"the nbdkit plugin %s can't be read (%m); install blkmend whole, or "
-			"name the plugin in BLKMEND_PLUGIN",
-			plugin);
-	put_options(cli, &place, &words);
-	put_parameters(cli, &place, plugin, &words);
-	if (words.failed)
-		return cli_fail_text(cli, EXIT_MEMORY, NULL);
-	tell(cli, &place);
-	execvp("nbdkit", (char *const *)words.word);
-	return cli_fail(cli, EXIT_DEVICE,
-			errno == ENOENT ? "nbdkit is not installed; install it (package nbdkit)"
-					: "nbdkit can't be started: %m");
+	if (code == EXIT_OK)
+		code = run(cli, &place);
+	place_free(&place);
+	return code;
 }
 
 /* ---- close ---- */

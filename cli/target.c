@@ -84,15 +84,15 @@ struct device *target_device(struct cli *cli, const char *spec, unsigned int fla
 	return dev;
 }
 
-/* Open the spare itself. *busy: somebody holds it (nothing told then). */
+/* Open the spare itself. *holder: the server that has it, malloc'ed (nothing told then). */
 static struct device *open_spare(struct cli *cli, const char *spec, unsigned int flags, int *code,
-				 bool *busy)
+				 char **holder)
 {
 	char *error = NULL;
 	struct device *dev = device_open(spec, flags, &error, code);
 
-	*busy = !dev && *code == EXIT_BUSY && target_holder(spec);
-	if (*busy)
+	*holder = !dev && *code == EXIT_BUSY ? target_holder(spec) : NULL;
+	if (*holder)
 		free(error);
 	else if (!dev)
 		*code = cli_fail_text(cli, *code, error);
@@ -105,16 +105,11 @@ static int open_closed(struct cli *cli, const char *spec, unsigned int need, str
 	struct remap_options options = { .flags = need & TARGET_WRITES ? 0 : BM_READ_ONLY };
 	struct device *main = NULL, *spare;
 	char *error = NULL;
-	bool busy;
 	int code = 0;
 
-	spare = open_spare(cli, spec, read_only | DEVICE_LOCK, &code, &busy);
-	if (busy) {
-		target->served = target_holder(spec);
-		return target->served ? EXIT_OK : EXIT_BUSY;
-	}
+	spare = open_spare(cli, spec, read_only | DEVICE_LOCK, &code, &target->served);
 	if (!spare)
-		return code;
+		return target->served ? EXIT_OK : code;
 	if (need & TARGET_MAIN && !cli->main) {
 		device_close(spare);
 		return cli_fail(cli, EXIT_USAGE,

@@ -173,7 +173,8 @@ bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count, stru
 	const struct bm_page *page;
 	const u64 *key;
 
-	if (count > BM_REGION - (block & BM_REGION_MASK))
+	/* A count of 0 goes that way too. */
+	if (count - 1 >= BM_REGION - (block & BM_REGION_MASK))
 		return index_find(index, block, count, false, e);
 	page = page_published(index, block >> BM_REGION_SHIFT);
 	if (!page || !page->n)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Changing the map by hand: "add", "release", "import", "reset". */
+/* Changing the map by hand: "add", "release", "reset". */
 #include "hosts/posix/command_verbs.h"
 
 typedef unsigned long long ull;
 
-/* How many sectors of the range are in which state now; [PLACED]: have a place on the spare. */
-#define PLACED BM_UNMAPPED
-
-static void states_of(struct remap *remap, uint64_t sector, uint64_t count, uint64_t sums[BM_BAD])
+void command_states_of(struct remap *remap, uint64_t sector, uint64_t count, uint64_t sums[BM_BAD])
 {
 	uint64_t at = sector, end = sector + count;
 	struct bm_extent e;
@@ -21,11 +18,11 @@ static void states_of(struct remap *remap, uint64_t sector, uint64_t count, uint
 			continue;
 		sums[e.state] += to - from;
 		if (e.spare != BM_NOWHERE)
-			sums[PLACED] += to - from;
+			sums[COMMAND_PLACED] += to - from;
 	}
 }
 
-static json_t *needs_main(const struct command *c)
+json_t *command_needs_main(const struct command *c)
 {
 	if (remap_main(c->remap))
 		return NULL;
@@ -34,8 +31,7 @@ static json_t *needs_main(const struct command *c)
 			     remap_name(c->remap));
 }
 
-/* Why a remap was refused, and what to do. */
-static json_t *add_error(const struct command *c, const struct bm_op *op)
+json_t *command_add_error(const struct command *c, const struct bm_op *op)
 {
 	ull sector = op->sector, last = op->sector + op->count - 1, spare = op->spare;
 	const char *name = remap_name(c->remap);
@@ -83,8 +79,8 @@ static json_t *add_error(const struct command *c, const struct bm_op *op)
 	}
 }
 
-static int add_range(const struct command *c, struct bm_op *op, uint64_t sector, uint64_t count,
-		     uint64_t spare)
+int command_add_range(const struct command *c, struct bm_op *op, uint64_t sector, uint64_t count,
+		      uint64_t spare)
 {
 	bm_op_init(op, BM_OP_ADD, sector, count);
 	op->spare = spare;
@@ -151,7 +147,7 @@ static int add_obstacle(const struct command *c, struct bm_op *op)
 json_t *command_add(const struct command *c)
 {
 	uint64_t sector, count, spare = BM_NOWHERE, at, sums[BM_BAD];
-	json_t *error = needs_main(c);
+	json_t *error = command_needs_main(c);
 	struct bm_extent first = { 0 };
 	struct bm_op op;
 
@@ -167,9 +163,9 @@ json_t *command_add(const struct command *c)
 	op.error = add_obstacle(c, &op);
 	if (!op.error && command_flag(c, "dry_run"))
 		return command_result(json_object());
-	if (op.error || add_range(c, &op, sector, count, spare))
-		return add_error(c, &op);
-	states_of(c->remap, sector, count, sums);
+	if (op.error || command_add_range(c, &op, sector, count, spare))
+		return command_add_error(c, &op);
+	command_states_of(c->remap, sector, count, sums);
 	at = sector;
 	command_walk(c->remap, false, &at, &first, 1);
 	return command_result(json_pack(
@@ -228,7 +224,7 @@ static int release_obstacle(const struct command *c, struct bm_op *op)
 json_t *command_release(const struct command *c)
 {
 	uint64_t sector, count, before[BM_BAD], after[BM_BAD];
-	json_t *error = needs_main(c);
+	json_t *error = command_needs_main(c);
 	struct bm_op op;
 
 	if (!error)
@@ -241,100 +237,16 @@ json_t *command_release(const struct command *c)
 		return release_error(c, &op);
 	if (command_flag(c, "dry_run"))
 		return command_result(json_object());
-	states_of(c->remap, sector, count, before);
+	command_states_of(c->remap, sector, count, before);
 	if (command_flag(c, "force"))
 		op.flags |= BM_OP_FORCE;
 	if (remap_run(c->remap, &op))
 		return release_error(c, &op);
-	states_of(c->remap, sector, count, after);
-	return command_result(json_pack("{s:I, s:I, s:I, s:I}", "sector", (json_int_t)sector,
-					"count", (json_int_t)count, "released",
-					(json_int_t)(before[PLACED] - after[PLACED]), "unreadable",
-					(json_int_t)(after[BM_PENDING] + after[BM_LOST])));
-}
-
-/* ---- import ---- */
-
-struct import_sums {
-	uint64_t added, already, lost;
-};
-
-/* Add what of [sector, end) is not in the map yet. NULL or the error. */
-static json_t *import_range(const struct command *c, uint64_t sector, uint64_t end,
-			    struct import_sums *sums)
-{
-	bool dry = command_flag(c, "dry_run");
-
-	while (sector < end) {
-		uint64_t at = sector, gap_end = end, next = end, states[BM_BAD];
-		struct bm_extent e;
-		struct bm_op op;
-
-		if (command_walk(c->remap, false, &at, &e, 1) && e.sector < end) {
-			gap_end = e.sector > sector ? e.sector : sector;
-			next = e.sector + e.count < end ? e.sector + e.count : end;
-			sums->already += next - gap_end;
-		}
-		if (gap_end > sector && !dry) {
-			if (add_range(c, &op, sector, gap_end - sector, BM_NOWHERE))
-				return add_error(c, &op);
-			states_of(c->remap, sector, gap_end - sector, states);
-			sums->lost += states[BM_LOST];
-		}
-		sums->added += gap_end - sector;
-		sector = next;
-	}
-	return NULL;
-}
-
-/* Run number i, widened to whole blocks. False: not a run on this disk. */
-static bool import_run(const json_t *runs, size_t i, const struct bm_super *s, uint64_t *sector,
-		       uint64_t *end)
-{
-	const json_t *run = json_array_get(runs, i);
-	const json_t *first = json_array_get(run, 0), *count = json_array_get(run, 1);
-	uint64_t block = s->block_size / BM_SECTOR;
-
-	if (!json_is_integer(first) || !json_is_integer(count) || json_integer_value(first) < 0 ||
-	    json_integer_value(count) < 1)
-		return false;
-	*sector = (uint64_t)json_integer_value(first);
-	*end = *sector + (uint64_t)json_integer_value(count);
-	if (*end > s->main_sectors)
-		return false;
-	*sector -= *sector % block;
-	*end = (*end + block - 1) / block * block;
-	return true;
-}
-
-json_t *command_import(const struct command *c)
-{
-	const json_t *runs = json_object_get(c->request, "runs");
-	struct import_sums sums = { 0 };
-	json_t *error = needs_main(c);
-	struct bm_status status;
-	uint64_t sector, end;
-
-	if (error)
-		return error;
-	command_status_of(c->remap, &status);
-	/* All of it is checked before any of it is done. */
-	for (size_t i = 0; i < json_array_size(runs); i++)
-		if (!import_run(runs, i, &status.super, &sector, &end))
-			return command_error(COMMAND_USAGE,
-					     "%s: the list names a sector beyond the end of the "
-					     "disk, whose last is %llu; nothing was imported",
-					     remap_name(c->remap),
-					     (ull)status.super.main_sectors - 1);
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		import_run(runs, i, &status.super, &sector, &end);
-		error = import_range(c, sector, end, &sums);
-		if (error)
-			return error;
-	}
-	return command_result(json_pack("{s:I, s:I, s:I}", "added", (json_int_t)sums.added,
-					"already", (json_int_t)sums.already, "lost",
-					(json_int_t)sums.lost));
+	command_states_of(c->remap, sector, count, after);
+	return command_result(json_pack(
+		"{s:I, s:I, s:I, s:I}", "sector", (json_int_t)sector, "count", (json_int_t)count,
+		"released", (json_int_t)(before[COMMAND_PLACED] - after[COMMAND_PLACED]),
+		"unreadable", (json_int_t)(after[BM_PENDING] + after[BM_LOST])));
 }
 
 /* Close the breaker, and leave read-only mode if the metadata can be written again. */

@@ -53,6 +53,18 @@ void command_status_of(struct remap *remap, struct bm_status *status);
 const char *command_state_name(enum bm_state state);
 const char *command_mode_name(enum bm_mode mode);
 
+/* How many sectors of the range are in which state now; [COMMAND_PLACED]: have a spare block. */
+#define COMMAND_PLACED BM_UNMAPPED
+void command_states_of(struct remap *remap, uint64_t sector, uint64_t count, uint64_t sums[BM_BAD]);
+
+/* NULL, or the error that says that main must be named. */
+json_t *command_needs_main(const struct command *c);
+
+/* Run an ADD as the request says (no_copy), and put a refusal in words. */
+int command_add_range(const struct command *c, struct bm_op *op, uint64_t sector, uint64_t count,
+		      uint64_t spare);
+json_t *command_add_error(const struct command *c, const struct bm_op *op);
+
 typedef json_t *command_fn(const struct command *c);
 command_fn command_status, command_health, command_map, command_check;
 command_fn command_add, command_release, command_import, command_reset;

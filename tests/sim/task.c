@@ -54,11 +54,11 @@ static bool op_in_flight(const struct host *host, const struct task *but, u64 se
 }
 
 /* An operation that began at `since` has settled it, unless another had a hand in it. */
-static void place_is(struct host *host, const struct task *task, u8 bits)
+static void place_is(struct host *host, const struct task *task, u64 count, u8 bits)
 {
 	u64 per = host->geometry.block_size / SECTOR, sector = task->op.sector;
 
-	for (u64 b = sector / per; b < (sector + task->op.count) / per; b++)
+	for (u64 b = sector / per; b < (sector + count) / per; b++)
 		if (host->place_at[b] <= task->since && !op_in_flight(host, task, b * per, per))
 			host->place[b] = bits;
 }
@@ -178,8 +178,8 @@ static void op_end(struct host *host, struct task *task)
 	if (op->done > op->count)
 		report_fail("operation %d did %llu sectors of %llu", op->kind,
 			    (unsigned long long)op->done, (unsigned long long)op->count);
-	if (task->error == 0)
-		place_is(host, task, op->kind == BM_OP_ADD ? PLACE_MAPPED : PLACE_UNMAPPED);
+	place_is(host, task, task->error == 0 ? op->count : op->done,
+		 op->kind == BM_OP_ADD ? PLACE_MAPPED : PLACE_UNMAPPED);
 	if (op->count != 0)
 		place_may(host, op->sector, op->count, 0);
 }
