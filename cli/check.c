@@ -14,7 +14,13 @@
 static int look(struct cli *cli, bool repair, json_t **result)
 {
 	struct target target;
-	int code = target_open(cli, cli->operands[0], repair ? TARGET_WRITES : 0, &target);
+	unsigned int need = repair ? TARGET_WRITES : 0;
+	int code;
+
+	/* Looking does no harm; repairing writes over whatever stands there now. */
+	if (!repair || cli->force)
+		need |= TARGET_FOREIGN;
+	code = target_open(cli, cli->operands[0], need, &target);
 
 	if (code == EXIT_OK)
 		code = target_ask(cli, &target,

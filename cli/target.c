@@ -102,7 +102,8 @@ static struct device *open_spare(struct cli *cli, const char *spec, unsigned int
 static int open_closed(struct cli *cli, const char *spec, unsigned int need, struct target *target)
 {
 	unsigned int read_only = need & TARGET_WRITES ? 0 : DEVICE_READ_ONLY;
-	struct remap_options options = { .flags = need & TARGET_WRITES ? 0 : BM_READ_ONLY };
+	struct remap_options options = { .flags = (need & TARGET_WRITES ? 0 : BM_READ_ONLY) |
+						  (need & TARGET_FOREIGN ? BM_ACCEPT_FOREIGN : 0) };
 	struct device *main = NULL, *spare;
 	char *error = NULL;
 	int code = 0;

@@ -14,6 +14,7 @@ enum target_need {
 	TARGET_WRITES_MAIN = 1 << 1, /* and main written */
 	TARGET_MAIN = 1 << 2,        /* without main at hand it can't be done */
 	TARGET_SERVED = 1 << 3,      /* only a served device will do */
+	TARGET_FOREIGN = 1 << 4,     /* even if superblock 0 was overwritten */
 };
 
 struct target {

@@ -20,28 +20,28 @@
 
 #include "port.h"
 
-#define BM_REGION_SHIFT 11			/* log2 of the blocks in a region */
-#define BM_REGION	(1u << BM_REGION_SHIFT)
-#define BM_PAGE_BUCKETS 16			/* hash buckets packed in a page */
-#define BM_BLOCK_BITS	40			/* block numbers are below 2^40 */
-#define BM_MAX_BLOCKS	(1ull << BM_BLOCK_BITS)
-#define BM_NO_BLOCK	(BM_MAX_BLOCKS - 1)	/* no spare block (valid in entry.spare only) */
-#define BM_MIN_BUCKETS	64
+#define BM_REGION_SHIFT 11 /* log2 of the blocks in a region */
+#define BM_REGION       (1u << BM_REGION_SHIFT)
+#define BM_PAGE_BUCKETS 16 /* hash buckets packed in a page */
+#define BM_BLOCK_BITS   40 /* block numbers are below 2^40 */
+#define BM_MAX_BLOCKS   (1ull << BM_BLOCK_BITS)
+#define BM_NO_BLOCK     (BM_MAX_BLOCKS - 1) /* no spare block (valid in entry.spare only) */
+#define BM_MIN_BUCKETS  64
 
 enum bm_state {
-	BM_UNMAPPED = 0,	/* only to stage a removal */
-	BM_MAPPED,		/* lives on the spare */
-	BM_PENDING,		/* unreadable where it lives (on spare, or on main if no spare) */
-	BM_LOST,		/* has a place on the spare that holds nothing yet */
-	BM_BAD,			/* index of bad spare blocks: never allocate this */
+	BM_UNMAPPED = 0, /* only to stage a removal */
+	BM_MAPPED,       /* lives on the spare */
+	BM_PENDING,      /* unreadable where it lives (on spare, or on main if no spare) */
+	BM_LOST,         /* has a place on the spare that holds nothing yet */
+	BM_BAD,          /* index of bad spare blocks: never allocate this */
 };
 
 struct bm_entry {
-	u64 block;		/* first block */
-	u64 spare;		/* its block on the spare, or BM_NO_BLOCK */
-	u32 count;		/* blocks; at most BM_REGION, within one region, as found */
+	u64 block; /* first block */
+	u64 spare; /* its block on the spare, or BM_NO_BLOCK */
+	u32 count; /* blocks; at most BM_REGION, within one region, as found */
 	enum bm_state state;
-	bool cont;		/* continues the run that ends just before it */
+	bool cont; /* continues the run that ends just before it */
 };
 
 /*
@@ -57,8 +57,8 @@ struct bm_mem {
 	void (*retire)(void *ctx, void *ptr, size_t size);
 };
 
-struct bm_table;		/* directory of pages, replaced as a whole when it is resized */
-struct bm_stage;		/* staged pages */
+struct bm_table; /* directory of pages, replaced as a whole when it is resized */
+struct bm_stage; /* staged pages */
 
 #define BM_WORD_BITS (8 * sizeof(unsigned long))
 
@@ -69,17 +69,17 @@ struct bm_regions {
 };
 
 struct bm_index {
-	struct bm_table *table;		/* read by readers with acquire */
-	struct bm_regions *regions;	/* likewise */
+	struct bm_table *table;     /* read by readers with acquire */
+	struct bm_regions *regions; /* likewise */
 	/* The rest belongs to the writer. */
 	struct bm_mem mem;
-	u64 runs;			/* entries without cont */
-	u64 entries;			/* all entries */
-	u64 blocks[BM_BAD + 1];		/* blocks in each state */
-	u64 space;			/* key space, in blocks */
-	u64 bytes;			/* memory held, all in */
-	u32 buckets;			/* hash buckets; grows at 25/16 runs a bucket */
-	u32 resizes;			/* completed */
+	u64 runs;               /* entries without cont */
+	u64 entries;            /* all entries */
+	u64 blocks[BM_BAD + 1]; /* blocks in each state */
+	u64 space;              /* key space, in blocks */
+	u64 bytes;              /* memory held, all in */
+	u32 buckets;            /* hash buckets; grows at 25/16 runs a bucket */
+	u32 resizes;            /* completed */
 	/* resize under way, filled a share at a time */
 	struct bm_table *next;
 	u32 next_filled;
@@ -169,8 +169,7 @@ u32 bm_index_shrunk(u32 buckets);
 void bm_index_set_exclusive(struct bm_index *index, bool on);
 
 /* bm_index_find() where the bitmap of one region doesn't settle it. */
-bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count,
-			struct bm_entry *entry);
+bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count, struct bm_entry *entry);
 
 static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 count,
 				 struct bm_entry *entry)

@@ -44,9 +44,11 @@ static int choose_super(struct bm *bm, struct bm_op *op)
 		}
 		return e[0] == BM_SUPER_BLANK && e[1] == BM_SUPER_BLANK ? -ENXIO : -EMEDIUMTYPE;
 	}
-	/* Somebody else's data in one place: it is no longer a spare, or not only one. */
-	if (e[0] == BM_SUPER_FOREIGN || e[1] == BM_SUPER_FOREIGN)
+	/* Somebody else's data where every disk begins: most likely it is no longer a spare. */
+	if (e[0] == BM_SUPER_FOREIGN && !(bm->config.flags & BM_ACCEPT_FOREIGN)) {
+		op->bad = 0;
 		return -EMEDIUMTYPE;
+	}
 	op->super_error = BM_SUPER_OK;
 	if (!e[0] && !e[1] &&
 	    (memcmp(load->super[0].uuid, load->super[1].uuid, 16) ||

@@ -276,8 +276,7 @@ static bool next_remapped(struct bm *bm, struct bm_op *op)
 	struct bm_op_state *st = &op->state;
 	struct bm_entry e;
 
-	if (st->at >= st->last ||
-	    !bm_index_find(&bm->map, st->at, st->last - st->at, &e)) {
+	if (st->at >= st->last || !bm_index_find(&bm->map, st->at, st->last - st->at, &e)) {
 		st->at = st->last;
 		return false;
 	}

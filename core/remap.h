@@ -49,6 +49,8 @@ enum bm_flags {
 	BM_READ_ONLY = 1 << 0,    /* write nothing at all, to main or spare */
 	BM_ACCEPT_GROWN = 1 << 1, /* main is larger than recorded: record the new size */
 	BM_ACCEPT_MAIN = 1 << 2,  /* main's identity differs: record the new one */
+	BM_ACCEPT_FOREIGN =
+		1 << 3, /* superblock 0 was overwritten: go by superblock 1, rewrite 0 */
 };
 
 struct bm_config {
@@ -255,7 +257,8 @@ struct bm_op *bm_ready(struct bm *bm);
 
 /*
  * Errors of operations, beside those of I/O that are passed on:
- * OPEN:   -ENXIO blank spare; -EMEDIUMTYPE foreign (no metadata of ours); -EPROTONOSUPPORT newer;
+ * OPEN:   -ENXIO blank spare; -EMEDIUMTYPE foreign (no metadata of ours; op->bad is 0: but
+ *	   superblock 1 is sound, see BM_ACCEPT_FOREIGN); -EPROTONOSUPPORT newer;
  *	   -EUCLEAN both copies damaged; -ESTALE spare of another main (identity); -ERANGE main has
  *	   shrunk; -EOVERFLOW main has grown (see BM_ACCEPT_GROWN); -ENOSPC the spare is smaller
  *	   than recorded; -EINVAL another block size

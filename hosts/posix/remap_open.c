@@ -64,6 +64,13 @@ static void fail_super(struct remap *r, const struct bm_op *op, struct failure *
 		     "%s was written by a newer blkmend, in a format that this one doesn't know: "
 		     "update blkmend",
 		     spare);
+	else if (op->error == -EMEDIUMTYPE && op->bad == 0)
+		FAIL(f, EXIT_DEVICE,
+		     "the beginning of %s was overwritten by something else, though superblock 1 "
+		     "at its "
+		     "end is sound. If it is still to be a spare: blkmend check %s --repair "
+		     "--force",
+		     spare, spare);
 	else if (op->error == -EMEDIUMTYPE)
 		FAIL(f, EXIT_DEVICE,
 		     "%s is not a spare: it holds no blkmend metadata, but something else. Are "

@@ -128,7 +128,15 @@ if command -v python3 >/dev/null; then
 	refuse "... is not formatted over" 5 'newer' blkmend format spare --main main
 	expect "... is no spare for probe" 4 'newer' blkmend probe spare
 fi
+pair
 printf 'something else entirely' | dd of=spare conv=notrunc status=none
+refuse "a foreign superblock 0" 4 'beginning of spare was overwritten.*--repair --force' \
+	blkmend serve main spare
+refuse "... is not repaired unasked" 8 'overwritten.*--force' blkmend check spare --repair
+cp spare spare.sound
+expect "... is with --force" 1 'repaired' blkmend check spare --repair --force
+expect "... and is a spare again" 0 'clean' blkmend check spare
+mv spare.sound spare
 poke spare "$last" 'something else entirely'
 refuse "foreign metadata" 4 'spare is not a (blkmend )?spare' blkmend serve main spare
 

@@ -40,6 +40,13 @@ static void try_foreign(void)
 		super_fill(child, copy, 0);
 		history_must_survive(&past, child);
 	}
+	/* A disk begins with superblock 0: there it means another owner, at the end just damage. */
+	child = history_child(&past);
+	super_fill(child, 0, 0x53);
+	history_must_refuse(&past, child, -EMEDIUMTYPE);
+	child = history_child(&past);
+	super_fill(child, 1, 0x53);
+	history_must_survive(&past, child);
 }
 
 static void try_newer(void)
@@ -112,7 +119,7 @@ static void try_nonsense(u64 seed)
 		struct bm_super super = past.status.super;
 		u64 value = rng_next(&seed) >> rng_below(&seed, 64);
 		u64 *fields[] = { &super.main_sectors, &super.spare_sectors, &super.data_start,
-				  &super.data_end, &super.log_start[0], &super.log_start[1] };
+				  &super.data_end,     &super.log_start[0],  &super.log_start[1] };
 		u32 *small[] = { &super.log_min, &super.log_max, &super.block_size,
 				 &super.log_size };
 		u64 meaning;

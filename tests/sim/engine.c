@@ -14,11 +14,11 @@ void case_cut(const struct case_args *args)
 {
 	static struct explorer ex;
 	static struct stage stage;
-	bool heavy = args->script->heavy;
+	bool heavy = args->script->heavy, big = args->script->geometry.log_size > SECTOR;
 
 	stage_init(&stage, args->script);
 	explore_init(&ex, &args->script->geometry);
-	for (u64 round = 0; round < (args->proof ? 4 : 1); round++) {
+	for (u64 round = 0; round < (args->proof && !big && !heavy ? 16 : 1); round++) {
 		struct host *host = stage_reset(&stage);
 
 		ex.seed = args->seed + round;
@@ -28,18 +28,18 @@ void case_cut(const struct case_args *args)
 		ex.depth = heavy && !args->proof ? 1 : 2;
 		ex.limit = args->proof ? 4096 : 64;
 		ex.crossed = args->proof ? 256 : 0;
-		ex.samples = args->proof ? 64 : 24;
+		ex.samples = args->proof ? 16 : 10;
+		ex.deeper = big ? (args->proof ? 32 : 4) : 1;
 		ex.every = heavy && !args->proof ? 7 : 0;
-		ex.afterlife = !heavy ? 1 : args->proof ? 101 : 13;
+		ex.afterlife = heavy ? (args->proof ? 101 : 13) :
+			       big   ? (args->proof ? 128 : 8) :
+				       1;
 		ex.one_copy = true;
 		host->plant = args->plant;
 		host->watch = explore_watch;
 		host->watch_ctx = &ex;
 		stage_play(&stage, true, args->seed + round);
 		stage_check(&stage, &ex);
-		/* More rounds only differ where a script or what follows asks for chance. */
-		if (heavy)
-			break;
 	}
 	explore_free(&ex);
 	stage_free(&stage);

@@ -317,7 +317,7 @@ static void afterlife(struct explorer *ex, const struct host *origin, struct hos
 		      u32 level)
 {
 	u64 per = child->geometry.block_size / SECTOR;
-	u64 blocks = child->super.main_sectors / per, block = rng_next(&ex->seed) % blocks;
+	u64 blocks = child->super.main_sectors / per, block = rng_below(&ex->seed, blocks);
 	struct descent descent = { .ex = ex, .level = level + 1 };
 
 	if (level + 1 >= EXPLORE_DEPTH)
@@ -348,7 +348,8 @@ static void state_try(struct explorer *ex, const struct host *origin, const stru
 	for (u32 i = 0; i < all->count; i++)
 		disk_set(&child->disk[BM_SPARE], all->of[i].sector, all->of[i].data[pick[i]]);
 	/* Data sectors: as the origin's, judged by all they may be. */
-	if (level + 1 < ex->depth) {
+	if (level + 1 < ex->depth &&
+	    (ex->deeper <= 1 || rng_below(&ex->seed, ex->deeper) == 0)) {
 		child->watch = descend;
 		child->watch_ctx = &descent;
 	}
@@ -361,7 +362,7 @@ static void state_try(struct explorer *ex, const struct host *origin, const stru
 		report_fail("after the cut the spare can't be opened: %d (why: %d)", error,
 			    child->why);
 	if (error == 0 && level == 0 && ex->afterlife != 0 &&
-	    rng_next(&ex->seed) % ex->afterlife == 0)
+	    rng_below(&ex->seed, ex->afterlife) == 0)
 		afterlife(ex, origin, child, level);
 	host_halt(child);
 }

@@ -25,6 +25,7 @@ struct explorer {
 	u32 limit;	/* states of one cut that are all tried */
 	u32 crossed;	/* states of one copy that are all tried with four of the other */
 	u32 samples;	/* of a cut with too many states */
+	u32 deeper;	/* cut again inside one recovery in so many; 0: in all */
 	u32 afterlife;	/* go on working after one recovery in so many; 0: never */
 	u32 every;	/* cut only at one change in so many; 0: at all */
 	bool one_copy;	/* when at rest, each copy alone must serve */
