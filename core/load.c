@@ -352,10 +352,12 @@ enum bm_verdict bm_op_open(struct bm *bm, struct bm_op *op)
 		/*
 		 * A block that was torn by the last cut stands where the next one will: if that
 		 * were torn too, the old one's parts could meet again. So before anything is
-		 * acknowledged a block without changes takes its place. If neither copy takes
-		 * it the map can't be changed, but it can be used.
+		 * acknowledged a block without changes takes its place, or nothing is.
 		 */
 		CO_CALL(op, CO_OP, bm_commit(bm, op));
+		op->error = st->error;
+		if (op->error)
+			op->bad = bm_log_sector(bm, 0, bm->log.next_pos);
 	}
 	if (!op->error)
 		now_open(bm);

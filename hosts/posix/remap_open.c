@@ -159,8 +159,15 @@ static void fail_open(struct remap *r, const struct bm_op *op, struct failure *f
 		     spare_name(r));
 		break;
 	default:
-		FAIL(f, EXIT_DEVICE, "can't read the metadata of %s: %s", spare_name(r),
-		     strerror(-op->error));
+		if (op->bad != BM_NOWHERE)
+			FAIL(f, EXIT_DEVICE,
+			     "neither copy of the metadata on %s can be written (%s): it can only "
+			     "be "
+			     "served with --read-only",
+			     spare_name(r), strerror(-op->error));
+		else
+			FAIL(f, EXIT_DEVICE, "can't read the metadata of %s: %s", spare_name(r),
+			     strerror(-op->error));
 	}
 }
 

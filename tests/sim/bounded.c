@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCKS	4u
+#define BLOCKS  4u
 #define ACTIONS (5u * BLOCKS)
 #define LONGEST 8u
 
@@ -53,8 +53,7 @@ static const struct script script = {
 	.name = "bounded",
 	.setup = setup_full,
 	.run = run_nothing,
-	.geometry = { .block_size = 512, .log_size = 512, .main_sectors = 32,
-		      .spare_sectors = 88 },
+	.geometry = { .block_size = 512, .log_size = 512, .main_sectors = 32, .spare_sectors = 88 },
 };
 
 static void save_disk(struct saved *s, const struct disk *disk, u32 d)

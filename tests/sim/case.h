@@ -8,9 +8,9 @@
 struct case_args {
 	const struct script *script; /* of cases that have one */
 	u64 seed;
-	u64 cut;	/* 0: all */
+	u64 cut;         /* 0: all */
 	u64 part, parts; /* this share of the work */
-	bool proof;	/* everything; else the share that ordinary tests take */
+	bool proof;      /* everything; else the share that ordinary tests take */
 	enum plant plant;
 };
 
@@ -27,13 +27,13 @@ case_fn case_breaker, case_not_medium, case_read_only, case_full;
 
 /* 0 all is well, else failed. */
 struct case_entry {
-	const char *name;  /* with a script: the prefix, "cut/" and so on */
+	const char *name; /* with a script: the prefix, "cut/" and so on */
 	case_fn *fn;
 	bool scripted;
-	bool heavy_too;	   /* for heavy scripts as well */
+	bool heavy_too; /* for heavy scripts as well */
 	bool only_interleaved;
 	bool proof_only;
-	u32 parts;	   /* in a proof */
+	u32 parts; /* in a proof */
 };
 
 int cases_main(int argc, char **argv, bool proof);

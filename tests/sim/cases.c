@@ -17,12 +17,21 @@
 static const struct case_entry entries[] = {
 	{ .name = "cut", .fn = case_cut, .scripted = true, .heavy_too = true },
 	{ .name = "fault", .fn = case_fault, .scripted = true },
-	{ .name = "fault-cut", .fn = case_fault_cut, .scripted = true, .proof_only = true,
+	{ .name = "fault-cut",
+	  .fn = case_fault_cut,
+	  .scripted = true,
+	  .proof_only = true,
 	  .parts = 4 },
 	{ .name = "alloc", .fn = case_alloc, .scripted = true, .heavy_too = true },
-	{ .name = "race", .fn = case_race, .scripted = true, .heavy_too = true,
-	  .only_interleaved = true, .parts = 2 },
-	{ .name = "race-listed", .fn = case_race_listed, .scripted = true,
+	{ .name = "race",
+	  .fn = case_race,
+	  .scripted = true,
+	  .heavy_too = true,
+	  .only_interleaved = true,
+	  .parts = 2 },
+	{ .name = "race-listed",
+	  .fn = case_race_listed,
+	  .scripted = true,
 	  .only_interleaved = true },
 	{ .name = "flips", .fn = case_flips, .parts = 4 },
 	{ .name = "flips-both", .fn = case_flips_both, .parts = 2 },
@@ -38,7 +47,7 @@ static const struct case_entry entries[] = {
 	{ .name = "full", .fn = case_full },
 };
 
-#define ENTRIES (sizeof(entries) / sizeof(*entries))
+#define ENTRIES  (sizeof(entries) / sizeof(*entries))
 #define JOBS_MAX 4096
 
 struct job {
@@ -93,8 +102,7 @@ static void jobs_add(const struct case_entry *entry, const struct script *script
 	parts_left[ngroups++] = parts;
 }
 
-static bool wanted(const char *pattern, const struct case_entry *entry,
-		   const struct script *script)
+static bool wanted(const char *pattern, const struct case_entry *entry, const struct script *script)
 {
 	char name[64];
 

@@ -207,8 +207,7 @@ void case_swapped(const struct case_args *args)
 				swap_sectors(child, history_log(&past, copy) + a * per,
 					     history_log(&past, copy) + b * per, per);
 			if (a != b && history_open(&past, child, &meaning) == 0 &&
-			    meaning != past.meaning &&
-			    meaning != past.at[past.count - 2].meaning)
+			    meaning != past.meaning && meaning != past.at[past.count - 2].meaning)
 				report_fail("blocks %llu and %llu, swapped in both copies, gave a "
 					    "map that never was",
 					    (unsigned long long)a, (unsigned long long)b);

@@ -329,9 +329,8 @@ void disk_begin(struct disk *disk, struct disk_io *io)
 	if (disk->trace != NULL && io->number <= disk->trace_size)
 		disk->trace[io->number - 1] =
 			(struct disk_trace){ io->verb, io->sector, io->count, io->fua };
-	if (io->verb != DISK_FLUSH &&
-	    (io->count == 0 || io->sector >= disk->sectors ||
-	     io->count > disk->sectors - io->sector)) {
+	if (io->verb != DISK_FLUSH && (io->count == 0 || io->sector >= disk->sectors ||
+				       io->count > disk->sectors - io->sector)) {
 		fprintf(stderr, "simulator: I/O beyond the end: %llu +%u of %u\n",
 			(unsigned long long)io->sector, io->count, disk->sectors);
 		abort();
@@ -352,8 +351,8 @@ void disk_end(struct disk *disk, struct disk_io *io)
 		io->error = fault->error;
 		if (fault->times < 0 && io->verb != DISK_FLUSH) {
 			io->bad = fault->first > io->sector ? fault->first : io->sector;
-			io->bad_end = fault->end < io->sector + io->count ? fault->end :
-									    io->sector + io->count;
+			io->bad_end = fault->end < io->sector + io->count ? fault->end
+									  : io->sector + io->count;
 		}
 	}
 	if (io->verb == DISK_READ && fault != NULL) {

@@ -13,11 +13,11 @@
 
 #include "core/port.h"
 
-#define SECTOR		512u
-#define DISK_WRITES	192u
-#define DISK_FAULTS	64u
-#define DISK_SPAN	64u	/* sectors in one record of a write */
-#define DISK_CHOICES	16u
+#define SECTOR       512u
+#define DISK_WRITES  192u
+#define DISK_FAULTS  64u
+#define DISK_SPAN    64u /* sectors in one record of a write */
+#define DISK_CHOICES 16u
 
 /* Memory that is only ever given out, until it is reset to a mark. */
 struct arena {
@@ -43,19 +43,19 @@ enum disk_verb {
 enum disk_outcome {
 	DISK_OLD,
 	DISK_NEW,
-	DISK_TORN,	 /* every other sector is new */
+	DISK_TORN,       /* every other sector is new */
 	DISK_UNREADABLE, /* reading it fails until it is written again */
 	DISK_OUTCOMES,
 };
 
 struct disk_fault {
-	u32 verbs;     /* enum disk_verb: which I/O fails */
+	u32 verbs;      /* enum disk_verb: which I/O fails */
 	u64 first, end; /* sectors; end 0: all of them */
-	u64 number;    /* only I/O number so and so of this disk, from 1; 0: any */
-	bool onward;   /* and all after it */
+	u64 number;     /* only I/O number so and so of this disk, from 1; 0: any */
+	bool onward;    /* and all after it */
 	int error;
-	int times;     /* -1: for ever */
-	bool heals;    /* a successful write of a sector removes it */
+	int times;  /* -1: for ever */
+	bool heals; /* a successful write of a sector removes it */
 	enum disk_outcome outcome;
 };
 
@@ -89,7 +89,7 @@ struct disk_trace {
 
 struct disk {
 	u32 sectors;
-	const u8 **now;	    /* what a read returns */
+	const u8 **now;     /* what a read returns */
 	const u8 **durable; /* what is there after a cut if nothing unflushed gets there */
 	struct arena *arena;
 	u64 *clock; /* counts begins and ends of I/O, of both disks */
@@ -98,16 +98,16 @@ struct disk {
 	struct disk_fault faults[DISK_FAULTS];
 	u32 nfaults;
 	u64 ios;
-	u64 changed;	 /* clock of the last change of what a cut can leave */
+	u64 changed;        /* clock of the last change of what a cut can leave */
 	u64 read_only_from; /* for checks: sectors that nobody may write now: [from, to) */
 	u64 read_only_to;
-	u64 trespass;	 /* first sector that was written all the same, or ~0 */
-	bool through;	 /* no volatile cache: durable at the end of each write */
-	bool discards;	 /* a discarded sector reads as zeroes afterwards */
-	bool ignore_fua; /* planted fault: lies about FUA */
+	u64 trespass;             /* first sector that was written all the same, or ~0 */
+	bool through;             /* no volatile cache: durable at the end of each write */
+	bool discards;            /* a discarded sector reads as zeroes afterwards */
+	bool ignore_fua;          /* planted fault: lies about FUA */
 	struct disk_trace *trace; /* of I/O 1, 2 ... up to trace_size; may be NULL */
 	u32 trace_size;
-	bool spilled;	 /* more unflushed writes than there is room for: some became durable */
+	bool spilled; /* more unflushed writes than there is room for: some became durable */
 };
 
 void disk_init(struct disk *disk, u32 sectors, struct arena *arena, u64 *clock);

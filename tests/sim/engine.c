@@ -31,9 +31,7 @@ void case_cut(const struct case_args *args)
 		ex.samples = args->proof ? 16 : 10;
 		ex.deeper = big ? (args->proof ? 32 : 4) : 1;
 		ex.every = heavy && !args->proof ? 7 : 0;
-		ex.afterlife = heavy ? (args->proof ? 101 : 13) :
-			       big   ? (args->proof ? 128 : 8) :
-				       1;
+		ex.afterlife = heavy ? (args->proof ? 11 : 13) : big ? (args->proof ? 128 : 8) : 1;
 		ex.one_copy = true;
 		host->plant = args->plant;
 		host->watch = explore_watch;
@@ -144,10 +142,16 @@ static void fault_pairs(struct fault_try *t, u64 number)
 {
 	for (u32 a = 0; a < DISK_OUTCOMES; a++)
 		for (u32 b = 0; b < DISK_OUTCOMES; b++) {
-			struct disk_fault first = { .verbs = DISK_ALL, .number = number,
-						    .error = -EIO, .times = 1, .outcome = a };
-			struct disk_fault second = { .verbs = DISK_ALL, .number = number + 1,
-						     .error = -EIO, .times = 1, .outcome = b };
+			struct disk_fault first = { .verbs = DISK_ALL,
+						    .number = number,
+						    .error = -EIO,
+						    .times = 1,
+						    .outcome = a };
+			struct disk_fault second = { .verbs = DISK_ALL,
+						     .number = number + 1,
+						     .error = -EIO,
+						     .times = 1,
+						     .outcome = b };
 
 			fault_play(t, BM_SPARE, &first, &second);
 		}
@@ -239,8 +243,8 @@ static bool alloc_open(struct explorer *ex, struct stage *stage, u64 n)
 		error = host_open(child);
 	failed = child->heap.failed != 0;
 	if (error != 0 && !(error == -ENOMEM && failed))
-		report_fail("opening with allocation %llu failing gives %d",
-			    (unsigned long long)n, error);
+		report_fail("opening with allocation %llu failing gives %d", (unsigned long long)n,
+			    error);
 	child->heap.fail_from = 0;
 	host_halt(child);
 	error = explore_recover(ex, &stage->base, child);

@@ -49,8 +49,7 @@ void explore_free(struct explorer *ex)
 static void structure_extent(const struct host *host, const struct bm_extent *e, u8 *used)
 {
 	const struct bm_super *super = &host->super;
-	u64 log_end = super->log_start[0] +
-		      (u64)super->log_max * (super->log_size / SECTOR);
+	u64 log_end = super->log_start[0] + (u64)super->log_max * (super->log_size / SECTOR);
 
 	if (e->sector + e->count > super->main_sectors)
 		report_fail("main sector %llu is mapped, beyond the end",
@@ -182,13 +181,14 @@ static void verify_place(const struct host *origin, const struct host *child)
 	for (u64 b = 0; b < child->super.main_sectors / per; b++) {
 		struct bm_extent e;
 		u64 at = b * per;
-		bool mapped = bm_walk(child->bm, &at, &e) && e.sector <= b * per &&
-			      e.spare != BM_NOWHERE;
+		bool mapped =
+			bm_walk(child->bm, &at, &e) && e.sector <= b * per && e.spare != BM_NOWHERE;
 
 		if (origin->place[b] & (mapped ? PLACE_MAPPED : PLACE_UNMAPPED))
 			continue;
 		report_fail("after the cut main block %llu is %smapped, which is not what was "
-			    "acknowledged", (unsigned long long)b, mapped ? "" : "not ");
+			    "acknowledged",
+			    (unsigned long long)b, mapped ? "" : "not ");
 	}
 }
 
@@ -313,8 +313,7 @@ static void after_watch(struct host *host, void *ctx)
 }
 
 /* Work on after a recovery: what it left must bear new changes, and a cut in each. */
-static void afterlife(struct explorer *ex, const struct host *origin, struct host *child,
-		      u32 level)
+static void afterlife(struct explorer *ex, const struct host *origin, struct host *child, u32 level)
 {
 	u64 per = child->geometry.block_size / SECTOR;
 	u64 blocks = child->super.main_sectors / per, block = rng_below(&ex->seed, blocks);
@@ -338,18 +337,59 @@ static void afterlife(struct explorer *ex, const struct host *origin, struct hos
 	child->model = origin->model;
 }
 
+/*
+ * Work on after a recovery that could write to neither copy of the log, though some of what it
+ * wrote may be there: writes that need no mapping still go through, and must last.
+ */
+static void life_refused(struct explorer *ex, const struct host *origin, struct host *child,
+			 u32 level)
+{
+	u64 per = child->geometry.block_size / SECTOR, n;
+
+	for (u32 copy = 0; copy < 2; copy++)
+		disk_fault(&child->disk[BM_SPARE],
+			   &(struct disk_fault){ .verbs = DISK_WRITE,
+						 .first = ex->layout.log_start[copy],
+						 .end = ex->layout.log_start[copy] +
+							ex->layout.log_max *
+								(ex->layout.log_size / SECTOR),
+						 .error = -EIO,
+						 .times = 1 });
+	model_copy(&ex->after, origin->model);
+	model_cut(&ex->after);
+	memset(child->place, PLACE_MAPPED | PLACE_UNMAPPED, child->geometry.main_sectors);
+	child->model = &ex->after;
+	child->next_id = 0x50000000;
+	if (host_start(child) == 0 && host_open(child) == 0) {
+		n = child->super.main_sectors / per;
+		for (u64 b = 0; b < n; b += 1 + n / 16)
+			host_do(child, TASK_WRITE, b * per, per, true);
+		explore_states(ex, child, child, level + 1);
+	}
+	child->model = origin->model;
+	disk_mend(&child->disk[BM_SPARE]);
+	host_halt(child);
+}
+
+static struct host *state_child(struct explorer *ex, const struct host *host, u32 level,
+				const struct choices *all, const u32 *pick)
+{
+	struct host *child = explore_child(ex, host, level);
+
+	/* Data sectors: as the origin's, judged by all they may be. */
+	for (u32 i = 0; i < all->count; i++)
+		disk_set(&child->disk[BM_SPARE], all->of[i].sector, all->of[i].data[pick[i]]);
+	return child;
+}
+
 static void state_try(struct explorer *ex, const struct host *origin, const struct host *host,
 		      u32 level, const struct choices *all, const u32 *pick)
 {
 	struct descent descent = { .ex = ex, .origin = origin, .level = level + 1 };
-	struct host *child = explore_child(ex, host, level);
+	struct host *child = state_child(ex, host, level, all, pick);
 	int error;
 
-	for (u32 i = 0; i < all->count; i++)
-		disk_set(&child->disk[BM_SPARE], all->of[i].sector, all->of[i].data[pick[i]]);
-	/* Data sectors: as the origin's, judged by all they may be. */
-	if (level + 1 < ex->depth &&
-	    (ex->deeper <= 1 || rng_below(&ex->seed, ex->deeper) == 0)) {
+	if (level + 1 < ex->depth && (ex->deeper <= 1 || rng_below(&ex->seed, ex->deeper) == 0)) {
 		child->watch = descend;
 		child->watch_ctx = &descent;
 	}
@@ -365,6 +405,9 @@ static void state_try(struct explorer *ex, const struct host *origin, const stru
 	    rng_below(&ex->seed, ex->afterlife) == 0)
 		afterlife(ex, origin, child, level);
 	host_halt(child);
+	if (error == 0 && level == 0 && ex->afterlife != 0 &&
+	    rng_below(&ex->seed, ex->afterlife) == 0)
+		life_refused(ex, origin, state_child(ex, host, level, all, pick), level);
 }
 
 static bool pick_next(const struct choices *all, u32 *pick, int copy)
@@ -387,8 +430,8 @@ static void pick_typical(const struct choices *all, u32 *pick, u32 copy, u32 whi
 	for (u32 i = 0; i < all->count; i++)
 		n += all->of[i].copy == copy;
 	for (u32 i = 0; i < all->count; i++) {
-		bool fresh = which == 1 || (which == 2 && nth < n / 2) ||
-			     (which == 3 && nth % 2 == 0);
+		bool fresh =
+			which == 1 || (which == 2 && nth < n / 2) || (which == 3 && nth % 2 == 0);
 
 		if (all->of[i].copy != copy)
 			continue;
@@ -397,8 +440,8 @@ static void pick_typical(const struct choices *all, u32 *pick, u32 copy, u32 whi
 	}
 }
 
-static void states_crossed(struct explorer *ex, const struct host *origin,
-			   const struct host *host, u32 level, const struct choices *all)
+static void states_crossed(struct explorer *ex, const struct host *origin, const struct host *host,
+			   u32 level, const struct choices *all)
 {
 	u32 pick[CHOICES_MAX];
 
@@ -412,18 +455,42 @@ static void states_crossed(struct explorer *ex, const struct host *origin,
 		}
 }
 
-static void states_sampled(struct explorer *ex, const struct host *origin,
-			   const struct host *host, u32 level, const struct choices *all)
+/* Typical states first, then any. The new contents of a sector are the last choice. */
+static u32 pick_sample(struct explorer *ex, const struct choices *all, u32 i, u32 k)
+{
+	u32 fresh = all->of[i].width - 1, copy = all->of[i].copy;
+	u64 from = all->of[i].sector - ex->layout.log_start[copy];
+	bool first = from % (ex->layout.log_size / SECTOR) == 0;
+
+	switch (k) {
+	case 0:
+		return 0;
+	case 1:
+		return fresh;
+	case 2:
+	case 3:
+		return copy == k - 2 ? fresh : 0;
+	case 4:
+		return first ? 0 : fresh;
+	case 5:
+		return first ? fresh : 0;
+	case 6:
+	case 7:
+		return copy == k - 6 && !first ? fresh : 0;
+	default:
+		return (u32)rng_below(&ex->seed, all->of[i].width);
+	}
+}
+
+static void states_sampled(struct explorer *ex, const struct host *origin, const struct host *host,
+			   u32 level, const struct choices *all)
 {
 	u32 pick[CHOICES_MAX];
 
 	report->sampled++;
 	for (u32 k = 0; k < ex->samples; k++) {
 		for (u32 i = 0; i < all->count; i++)
-			pick[i] = k == 0   ? 0 :
-				  k == 1   ? all->of[i].width - 1 :
-				  k < 10u  ? (k - 2) % 4 == 0 ? 0 : (k - 2) % 4 == all->of[i].copy :
-					     (u32)rng_below(&ex->seed, all->of[i].width);
+			pick[i] = pick_sample(ex, all, i, k);
 		state_try(ex, origin, host, level, all, pick);
 	}
 }
@@ -498,9 +565,9 @@ static bool at_rest(const struct host *host)
 
 void explore_watch(struct host *host, void *ctx)
 {
-	u64 changed = host->disk[BM_MAIN].changed > host->disk[BM_SPARE].changed ?
-			      host->disk[BM_MAIN].changed :
-			      host->disk[BM_SPARE].changed;
+	u64 changed = host->disk[BM_MAIN].changed > host->disk[BM_SPARE].changed
+			      ? host->disk[BM_MAIN].changed
+			      : host->disk[BM_SPARE].changed;
 	struct explorer *ex = ctx;
 
 	if (changed == ex->disk_seen && host->model->version == ex->model_seen)

@@ -21,20 +21,20 @@
 #define EXPLORE_DEPTH 3
 
 struct explorer {
-	u32 depth;	/* cuts in a row: 1 or 2 */
-	u32 limit;	/* states of one cut that are all tried */
-	u32 crossed;	/* states of one copy that are all tried with four of the other */
-	u32 samples;	/* of a cut with too many states */
-	u32 deeper;	/* cut again inside one recovery in so many; 0: in all */
-	u32 afterlife;	/* go on working after one recovery in so many; 0: never */
-	u32 every;	/* cut only at one change in so many; 0: at all */
-	bool one_copy;	/* when at rest, each copy alone must serve */
-	bool blank_ok;	/* format under way: no metadata may be the answer */
-	bool relaxed;	/* media faults in the metadata: refusing to open is an answer */
-	u32 flags;	/* to open with */
+	u32 depth;     /* cuts in a row: 1 or 2 */
+	u32 limit;     /* states of one cut that are all tried */
+	u32 crossed;   /* states of one copy that are all tried with four of the other */
+	u32 samples;   /* of a cut with too many states */
+	u32 deeper;    /* cut again inside one recovery in so many; 0: in all */
+	u32 afterlife; /* go on working after one recovery in so many; 0: never */
+	u32 every;     /* cut only at one change in so many; 0: at all */
+	bool one_copy; /* when at rest, each copy alone must serve */
+	bool blank_ok; /* format under way: no metadata may be the answer */
+	bool relaxed;  /* media faults in the metadata: refusing to open is an answer */
+	u32 flags;     /* to open with */
 	u64 seed;
-	u64 cuts;	/* so far */
-	u64 only;	/* try only the cut of this number; 0: all */
+	u64 cuts; /* so far */
+	u64 only; /* try only the cut of this number; 0: all */
 	u64 disk_seen, model_seen;
 	bool rest_seen;
 	struct bm_super layout;

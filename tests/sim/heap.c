@@ -53,8 +53,9 @@ static struct heap_piece *piece_of(void *ptr, size_t size, const char *what)
 	struct heap_piece *piece = (struct heap_piece *)ptr - 1;
 
 	if (piece->magic != PIECE_MAGIC || piece->size != size) {
-		fprintf(stderr, "simulator: %s of a piece with size %zu, which is %zu (magic %llx)\n",
-			what, size, piece->size, (unsigned long long)piece->magic);
+		fprintf(stderr,
+			"simulator: %s of a piece with size %zu, which is %zu (magic %llx)\n", what,
+			size, piece->size, (unsigned long long)piece->magic);
 		abort();
 	}
 	return piece;

@@ -13,10 +13,10 @@
 struct heap_piece;
 
 struct heap {
-	u64 calls;	 /* of alloc, so far */
-	u64 fail_from;	 /* the call of this number fails (from 1); 0: none */
-	u64 fail_count;	 /* and as many after it, in all; ~0: all */
-	u64 failed;	 /* how many have failed */
+	u64 calls;         /* of alloc, so far */
+	u64 fail_from;     /* the call of this number fails (from 1); 0: none */
+	u64 fail_count;    /* and as many after it, in all; ~0: all */
+	u64 failed;        /* how many have failed */
 	u64 bytes, pieces; /* in use */
 	struct heap_piece *retired;
 	/* Ask whether sections opened up to `ticket` are closed; NULL: at once. */

@@ -30,12 +30,20 @@ static void run_history(struct player *p)
 }
 
 static const struct script pasts[] = {
-	{ .name = "past-512", .run = run_history,
-	  .geometry = { .block_size = 512, .log_size = 512, .main_sectors = 80,
-			.spare_sectors = 128, .scratch = 16 } },
-	{ .name = "past-4096", .run = run_history,
-	  .geometry = { .block_size = 512, .log_size = 4096, .main_sectors = 80,
-			.spare_sectors = 400, .scratch = 16 } },
+	{ .name = "past-512",
+	  .run = run_history,
+	  .geometry = { .block_size = 512,
+			.log_size = 512,
+			.main_sectors = 80,
+			.spare_sectors = 128,
+			.scratch = 16 } },
+	{ .name = "past-4096",
+	  .run = run_history,
+	  .geometry = { .block_size = 512,
+			.log_size = 4096,
+			.main_sectors = 80,
+			.spare_sectors = 400,
+			.scratch = 16 } },
 };
 
 /* Notes each new head of the log, when it is durable in both copies and nothing else is. */

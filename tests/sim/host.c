@@ -308,8 +308,7 @@ int host_do(struct host *host, enum task_kind kind, u64 sector, u64 count, bool 
 	return host_run(host) ? host_finish(host, task) : -EINTR;
 }
 
-int host_do_op(struct host *host, enum bm_op_kind kind, u64 sector, u64 count, u32 flags,
-	       u64 spare)
+int host_do_op(struct host *host, enum bm_op_kind kind, u64 sector, u64 count, u32 flags, u64 spare)
 {
 	struct task *task;
 

@@ -19,24 +19,24 @@
 struct geometry {
 	u32 block_size, log_size;
 	u32 main_sectors, spare_sectors;
-	bool through;	/* no volatile caches */
-	bool discards;	/* a discard zeroes */
-	u32 scratch;	/* blocks of scratch memory; 0: the least */
+	bool through;  /* no volatile caches */
+	bool discards; /* a discard zeroes */
+	u32 scratch;   /* blocks of scratch memory; 0: the least */
 };
 
 /* Faults planted in the host itself, to see that they are caught. */
 enum plant {
 	PLANT_NOTHING,
-	PLANT_ACK_BEFORE_FLUSH,	/* says a flush is done, does nothing */
+	PLANT_ACK_BEFORE_FLUSH, /* says a flush is done, does nothing */
 	PLANT_IGNORE_FUA,
-	PLANT_SKIP_COPY_0,	/* writes only one copy of the log */
+	PLANT_SKIP_COPY_0, /* writes only one copy of the log */
 	PLANT_SKIP_COPY_1,
-	PLANT_NO_QUIESCE,	/* doesn't wait for requests in flight */
-	PLANT_SWALLOW_ERROR,	/* a failed write on main counts as done */
-	PLANT_WRONG_SECTOR,	/* reads its neighbour */
-	PLANT_STALE_SPARE,	/* writes nothing to the spare's data area */
-	PLANT_READ_LOST,	/* reads main where the core says: nobody */
-	PLANT_LOSE_WRITE,	/* acknowledges a write that it didn't do */
+	PLANT_NO_QUIESCE,    /* doesn't wait for requests in flight */
+	PLANT_SWALLOW_ERROR, /* a failed write on main counts as done */
+	PLANT_WRONG_SECTOR,  /* reads its neighbour */
+	PLANT_STALE_SPARE,   /* writes nothing to the spare's data area */
+	PLANT_READ_LOST,     /* reads main where the core says: nobody */
+	PLANT_LOSE_WRITE,    /* acknowledges a write that it didn't do */
 	PLANTS,
 };
 
@@ -47,22 +47,22 @@ struct task {
 	enum task_kind kind;
 	enum task_state state;
 	u64 sector, count;
-	u64 at, span;	/* sectors done; sectors in the part under way */
+	u64 at, span; /* sectors done; sectors in the part under way */
 	bool fua;
 	bool in_op;
-	u32 id;		/* value written */
-	u64 begun;	/* model's time */
-	u64 since;	/* host->actions */
+	u32 id;    /* value written */
+	u64 begun; /* model's time */
+	u64 since; /* host->actions */
 	u8 *data;
-	u64 section;	/* 0: none open */
-	u64 barrier;	/* QUIESCE: sections up to this */
+	u64 section; /* 0: none open */
+	u64 barrier; /* QUIESCE: sections up to this */
 	struct disk_io io[2];
 	struct disk *io_disk[2];
 	bool flying[2];
 	struct bm_op op;
 	void *scratch;
 	int error;
-	u64 order;	/* number of the task */
+	u64 order; /* number of the task */
 };
 
 enum chooser_mode { CHOOSE_FIRST, CHOOSE_RANDOM, CHOOSE_LISTED };
@@ -82,23 +82,23 @@ struct host {
 	struct heap heap;
 	struct bm *bm;
 	struct bm_config config;
-	struct bm_super super;	/* valid when open */
+	struct bm_super super; /* valid when open */
 	bool open;
 	enum bm_super_error why; /* the last opening was refused */
 	struct model *model;
-	u8 *place;		/* of each main block: may be unmapped (1), may be mapped (2) */
-	u64 *place_at;		/* host.actions when that was last widened */
+	u8 *place;     /* of each main block: may be unmapped (1), may be mapped (2) */
+	u64 *place_at; /* host.actions when that was last widened */
 	u64 clock;
 	struct task task[HOST_TASKS];
 	u64 sections, orders;
-	u32 current;		/* the task that acted last */
+	u32 current; /* the task that acted last */
 	struct chooser *chooser;
 	enum plant plant;
 	u32 next_id;
 	u64 actions;
-	bool lenient;		/* passing faults may add up: they excuse EIO too */
-	bool survives;		/* no request of a client's may fail: see DESIGN.md 2 */
-	bool stop;		/* set by watch: the power is gone */
+	bool lenient;  /* passing faults may add up: they excuse EIO too */
+	bool survives; /* no request of a client's may fail: see DESIGN.md 2 */
+	bool stop;     /* set by watch: the power is gone */
 	void (*watch)(struct host *host, void *ctx);
 	void *watch_ctx;
 	struct bm_format format; /* for FORMAT and UPDATE */

@@ -14,15 +14,21 @@
 
 #define MODEL_VALUES 20
 
-enum { MODEL_EIO = 0, MODEL_ZERO = 1, MODEL_FIRST = 2, MODEL_SPARE = 3, MODEL_IDS = 4,
-       MODEL_INVENTED = ~0u };
+enum {
+	MODEL_EIO = 0,
+	MODEL_ZERO = 1,
+	MODEL_FIRST = 2,
+	MODEL_SPARE = 3,
+	MODEL_IDS = 4,
+	MODEL_INVENTED = ~0u
+};
 
 struct model_value {
 	u32 id;
 	u64 begun;
-	u64 ended;   /* 0: in flight */
+	u64 ended; /* 0: in flight */
 	bool acked;
-	u64 gone;    /* since when no read may return it; 0: may */
+	u64 gone;      /* since when no read may return it; 0: may */
 	bool perished; /* no cut brings it back */
 };
 
@@ -36,9 +42,9 @@ struct model {
 	struct model_cell *cell;
 	u32 sectors;
 	u64 now;
-	u64 version;	 /* counts changes of what is allowed */
+	u64 version;     /* counts changes of what is allowed */
 	u64 oldest_read; /* begin of the oldest read under way, or ~0 */
-	bool through;	 /* disks without a volatile cache: every acknowledged write is durable */
+	bool through;    /* disks without a volatile cache: every acknowledged write is durable */
 };
 
 void model_init(struct model *model, u32 sectors, bool through);

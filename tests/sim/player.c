@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const task_names[] = { "read", "write", "zero", "discard", "flush", "operation" };
+static const char *const task_names[] = {
+	"read", "write", "zero", "discard", "flush", "operation"
+};
 
 static void judge(struct player *p, const char *what, u64 block, int error, int expect)
 {
-	if ((!p->strict && !p->host->survives) || expect == ANY_RESULT || error == expect || p->host->stop)
+	if ((!p->strict && !p->host->survives) || expect == ANY_RESULT || error == expect ||
+	    p->host->stop)
 		return;
 	report_fail("%s of block %llu gives %d, expected %d", what, (unsigned long long)block,
 		    error, expect);
@@ -155,7 +158,8 @@ static struct host *host_of(struct stage *stage, struct host *host, struct model
 void stage_init(struct stage *stage, const struct script *script)
 {
 	struct host *base = &stage->base;
-	struct player p = { .host = base, .strict = true,
+	struct player p = { .host = base,
+			    .strict = true,
 			    .per = script->geometry.block_size / SECTOR };
 
 	memset(stage, 0, sizeof(*stage));
@@ -214,7 +218,9 @@ struct host *stage_reset(struct stage *stage)
 bool stage_play(struct stage *stage, bool strict, u64 seed)
 {
 	struct host *host = &stage->host;
-	struct player p = { .host = host, .strict = strict, .seed = seed,
+	struct player p = { .host = host,
+			    .strict = strict,
+			    .seed = seed,
 			    .per = host->geometry.block_size / SECTOR };
 	int error;
 

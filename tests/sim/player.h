@@ -13,8 +13,8 @@
 
 struct player {
 	struct host *host;
-	bool strict;	/* results must be as the script says */
-	u32 per;	/* sectors of a block */
+	bool strict; /* results must be as the script says */
+	u32 per;     /* sectors of a block */
 	u64 seed;
 	struct task *later[HOST_TASKS];
 	u32 nlater;
@@ -26,9 +26,9 @@ struct script {
 	void (*run)(struct player *p);
 	struct geometry geometry;
 	u32 main_before;  /* sectors of main before it grows; 0: all */
-	u32 flags;	  /* to open with */
-	bool format;	  /* begins without metadata */
-	bool heavy;	  /* not for every kind of playing */
+	u32 flags;        /* to open with */
+	bool format;      /* begins without metadata */
+	bool heavy;       /* not for every kind of playing */
 	bool interleaved; /* has parts that run at once */
 };
 
@@ -81,9 +81,9 @@ void play_op_later(struct player *p, enum bm_op_kind kind, u64 block, u64 count,
 void play_go(struct player *p);
 
 /* Faults of the medium. Blocks of main; of the spare: of its data area. */
-void bad_write(struct player *p, u64 block, u64 count);	 /* writes fail for ever */
-void bad_read(struct player *p, u64 block, u64 count);	 /* reads fail until written */
-void weak_read(struct player *p, u64 block, int times);	 /* reads fail so many times */
+void bad_write(struct player *p, u64 block, u64 count); /* writes fail for ever */
+void bad_read(struct player *p, u64 block, u64 count);  /* reads fail until written */
+void weak_read(struct player *p, u64 block, int times); /* reads fail so many times */
 void spare_bad_write(struct player *p, u64 block, u64 count);
 void spare_bad_read(struct player *p, u64 block, u64 count);
 u64 spare_block(const struct player *p, u64 block); /* its sector */

@@ -25,7 +25,9 @@ static const struct script small = {
 	.name = "promises",
 	.setup = setup_some,
 	.run = run_nothing,
-	.geometry = { .block_size = 512, .log_size = 512, .main_sectors = 64,
+	.geometry = { .block_size = 512,
+		      .log_size = 512,
+		      .main_sectors = 64,
 		      .spare_sectors = 128 },
 };
 
@@ -33,8 +35,11 @@ static const struct script small = {
 static const struct script large = {
 	.name = "promises-large",
 	.run = run_nothing,
-	.geometry = { .block_size = 512, .log_size = 512, .main_sectors = 2048,
-		      .spare_sectors = 4096, .scratch = 16 },
+	.geometry = { .block_size = 512,
+		      .log_size = 512,
+		      .main_sectors = 2048,
+		      .spare_sectors = 4096,
+		      .scratch = 16 },
 };
 
 static struct player begin(const struct script *script, u32 flags)
@@ -48,7 +53,8 @@ static struct player begin(const struct script *script, u32 flags)
 	ex.flags = flags;
 	if (!stage_play(&stage, true, 0))
 		report_fail("can't be opened");
-	return (struct player){ .host = host, .strict = true,
+	return (struct player){ .host = host,
+				.strict = true,
 				.per = script->geometry.block_size / SECTOR };
 }
 
@@ -160,8 +166,8 @@ static void not_medium(int error)
 
 void case_not_medium(const struct case_args *args)
 {
-	static const int errors[] = { -ENOLINK, -ETIMEDOUT, -ENODEV, -EOPNOTSUPP, -ENOSPC,
-				      -ENOMEM,	-EAGAIN,    -EREMOTEIO };
+	static const int errors[] = { -ENOLINK, -ETIMEDOUT, -ENODEV, -EOPNOTSUPP,
+				      -ENOSPC,  -ENOMEM,    -EAGAIN, -EREMOTEIO };
 
 	(void)args;
 	for (u32 i = 0; i < sizeof(errors) / sizeof(*errors); i++)

@@ -22,7 +22,7 @@ struct life {
 	u64 random;
 	u64 countdown; /* actions until the power goes; 0: it doesn't */
 	u32 blocks;
-	u32 bad_copy;  /* the copy of the log that may fail in this life; 2: none */
+	u32 bad_copy; /* the copy of the log that may fail in this life; 2: none */
 	u64 seed;
 };
 
@@ -37,18 +37,35 @@ static void run_nothing(struct player *p)
 }
 
 static const struct script lives[] = {
-	{ .name = "random-512", .run = run_nothing,
-	  .geometry = { .block_size = 512, .log_size = 512, .main_sectors = 64,
+	{ .name = "random-512",
+	  .run = run_nothing,
+	  .geometry = { .block_size = 512,
+			.log_size = 512,
+			.main_sectors = 64,
 			.spare_sectors = 128 } },
-	{ .name = "random-through", .run = run_nothing,
-	  .geometry = { .block_size = 512, .log_size = 512, .main_sectors = 64,
-			.spare_sectors = 128, .through = true, .scratch = 16 } },
-	{ .name = "random-biglog", .run = run_nothing,
-	  .geometry = { .block_size = 512, .log_size = 4096, .main_sectors = 48,
-			.spare_sectors = 400, .discards = true, .scratch = 8 } },
-	{ .name = "random-4k", .run = run_nothing,
-	  .geometry = { .block_size = 4096, .log_size = 4096, .main_sectors = 256,
-			.spare_sectors = 512, .scratch = 4 } },
+	{ .name = "random-through",
+	  .run = run_nothing,
+	  .geometry = { .block_size = 512,
+			.log_size = 512,
+			.main_sectors = 64,
+			.spare_sectors = 128,
+			.through = true,
+			.scratch = 16 } },
+	{ .name = "random-biglog",
+	  .run = run_nothing,
+	  .geometry = { .block_size = 512,
+			.log_size = 4096,
+			.main_sectors = 48,
+			.spare_sectors = 400,
+			.discards = true,
+			.scratch = 8 } },
+	{ .name = "random-4k",
+	  .run = run_nothing,
+	  .geometry = { .block_size = 4096,
+			.log_size = 4096,
+			.main_sectors = 256,
+			.spare_sectors = 512,
+			.scratch = 4 } },
 };
 
 static void watch_countdown(struct host *host, void *ctx)
@@ -290,8 +307,7 @@ static void live(const struct case_args *args, const struct script *script, u64 
 	life.host->heap.arena = &memory;
 	life.host->lenient = true;
 	life.host->plant = args->plant;
-	life.p = (struct player){ .host = life.host,
-				  .per = script->geometry.block_size / SECTOR };
+	life.p = (struct player){ .host = life.host, .per = script->geometry.block_size / SECTOR };
 	life.blocks = script->geometry.main_sectors / life.p.per;
 	life.bad_copy = (u32)chance(&life, 3);
 	life.chooser = (struct chooser){ .mode = CHOOSE_RANDOM, .random = seed, .salt = seed };

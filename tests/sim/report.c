@@ -10,7 +10,7 @@ static struct report own;
 struct report *report = &own;
 
 const char *const count_names[COUNT_KINDS] = {
-	"runs",	  "operations",	   "cuts",  "states",	     "second cuts",
+	"runs",   "operations",    "cuts",  "states",           "second cuts",
 	"faults", "failed allocs", "flips", "sectors compared",
 };
 

@@ -9,28 +9,28 @@
 #include "core/port.h"
 
 enum count {
-	COUNT_RUNS,	  /* sequences run from the start */
+	COUNT_RUNS,       /* sequences run from the start */
 	COUNT_OPERATIONS, /* requests and operations */
-	COUNT_CUTS,	  /* points at which the power was cut */
-	COUNT_STATES,	  /* durable states recovered from */
-	COUNT_SECOND,	  /* of these, after a second cut inside recovery */
-	COUNT_FAULTS,	  /* places of an I/O error */
-	COUNT_ALLOCS,	  /* places of an allocation failure */
-	COUNT_FLIPS,	  /* damaged images */
-	COUNT_READS,	  /* sectors compared with the model */
+	COUNT_CUTS,       /* points at which the power was cut */
+	COUNT_STATES,     /* durable states recovered from */
+	COUNT_SECOND,     /* of these, after a second cut inside recovery */
+	COUNT_FAULTS,     /* places of an I/O error */
+	COUNT_ALLOCS,     /* places of an allocation failure */
+	COUNT_FLIPS,      /* damaged images */
+	COUNT_READS,      /* sectors compared with the model */
 	COUNT_KINDS,
 };
 
 struct report {
 	u64 count[COUNT_KINDS];
-	u64 sampled;	    /* cuts with too many states: only some were tried */
+	u64 sampled; /* cuts with too many states: only some were tried */
 	volatile int failed;
 	char message[600];
-	char where[300];    /* how to run this again */
-	char detail[200];   /* what is being tried; "" nothing special */
-	u64 where_seed;	    /* seed of the run under way, 0: the case's */
-	u64 where_cut;	    /* number of the cut under way, 0: none */
-	u64 done, total;    /* progress in a case */
+	char where[300];  /* how to run this again */
+	char detail[200]; /* what is being tried; "" nothing special */
+	u64 where_seed;   /* seed of the run under way, 0: the case's */
+	u64 where_cut;    /* number of the cut under way, 0: none */
+	u64 done, total;  /* progress in a case */
 };
 
 extern struct report *report;

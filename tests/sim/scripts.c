@@ -242,13 +242,13 @@ static void run_limbo(struct player *p)
 	u64 size = (u64)super->log_max * (super->log_size / SECTOR);
 
 	for (u32 copy = 0; copy < 2; copy++)
-		disk_fault(spare, &(struct disk_fault){
-					  .verbs = DISK_WRITE,
-					  .first = super->log_start[copy],
-					  .end = super->log_start[copy] + size,
-					  .error = -EIO,
-					  .times = 1,
-					  .outcome = (p->seed >> (2 * copy)) % DISK_OUTCOMES });
+		disk_fault(spare, &(struct disk_fault){ .verbs = DISK_WRITE,
+							.first = super->log_start[copy],
+							.end = super->log_start[copy] + size,
+							.error = -EIO,
+							.times = 1,
+							.outcome = (p->seed >> (2 * copy)) %
+								   DISK_OUTCOMES });
 	bad_write(p, 4, 1);
 	play(p, TASK_WRITE, 4, 1, false, ANY_RESULT);
 	disk_mend(&p->host->disk[BM_MAIN]);
@@ -294,8 +294,7 @@ static void setup_growing(struct player *p)
 static void run_ring(struct player *p)
 {
 	for (u32 i = 560; i < 690; i++)
-		play_op(p, BM_OP_ADD, 2 * i, 1, BM_OP_NO_COPY, spare_block(p, 700 - i),
-			ANY_RESULT);
+		play_op(p, BM_OP_ADD, 2 * i, 1, BM_OP_NO_COPY, spare_block(p, 700 - i), ANY_RESULT);
 }
 
 static void setup_batch(struct player *p)
@@ -411,19 +410,48 @@ static void run_reuse(struct player *p)
 	play_read(p, 0, MAIN);
 }
 
-#define G_512	     { .block_size = 512, .log_size = 512, .main_sectors = MAIN, .spare_sectors = 128 }
-#define G_512_BIGLOG { .block_size = 512, .log_size = 4096, .main_sectors = MAIN, .spare_sectors = 400 }
-#define G_4K	     { .block_size = 4096, .log_size = 4096, .main_sectors = MAIN * 8, .spare_sectors = 512 }
-#define G_4K_LOG512  { .block_size = 4096, .log_size = 512, .main_sectors = MAIN * 8, .spare_sectors = 160 }
-#define G_THROUGH    { .block_size = 512, .log_size = 512, .main_sectors = MAIN, .spare_sectors = 128, \
-		       .through = true, .discards = true, .scratch = 8 }
-#define G_MANY	     { .block_size = 512, .log_size = 512, .main_sectors = 80, .spare_sectors = 128, \
-		       .scratch = 16 }
-#define G_MANY_4K    { .block_size = 512, .log_size = 4096, .main_sectors = 80, .spare_sectors = 400, \
-		       .scratch = 16 }
-#define G_RING	     { .block_size = 512, .log_size = 512, .main_sectors = 1400, .spare_sectors = 1024 }
+#define G_512                                                                                      \
+	{                                                                                          \
+		.block_size = 512, .log_size = 512, .main_sectors = MAIN, .spare_sectors = 128     \
+	}
+#define G_512_BIGLOG                                                                               \
+	{                                                                                          \
+		.block_size = 512, .log_size = 4096, .main_sectors = MAIN, .spare_sectors = 400    \
+	}
+#define G_4K                                                                                       \
+	{                                                                                          \
+		.block_size = 4096, .log_size = 4096, .main_sectors = MAIN * 8,                    \
+		.spare_sectors = 512                                                               \
+	}
+#define G_4K_LOG512                                                                                \
+	{                                                                                          \
+		.block_size = 4096, .log_size = 512, .main_sectors = MAIN * 8,                     \
+		.spare_sectors = 160                                                               \
+	}
+#define G_THROUGH                                                                                  \
+	{                                                                                          \
+		.block_size = 512, .log_size = 512, .main_sectors = MAIN, .spare_sectors = 128,    \
+		.through = true, .discards = true, .scratch = 8                                    \
+	}
+#define G_MANY                                                                                     \
+	{                                                                                          \
+		.block_size = 512, .log_size = 512, .main_sectors = 80, .spare_sectors = 128,      \
+		.scratch = 16                                                                      \
+	}
+#define G_MANY_4K                                                                                  \
+	{                                                                                          \
+		.block_size = 512, .log_size = 4096, .main_sectors = 80, .spare_sectors = 400,     \
+		.scratch = 16                                                                      \
+	}
+#define G_RING                                                                                     \
+	{                                                                                          \
+		.block_size = 512, .log_size = 512, .main_sectors = 1400, .spare_sectors = 1024    \
+	}
 
-#define SCRIPT(n, s, r, g, ...) { .name = n, .setup = s, .run = r, .geometry = g, __VA_ARGS__ }
+#define SCRIPT(n, s, r, g, ...)                                                                    \
+	{                                                                                          \
+		.name = n, .setup = s, .run = r, .geometry = g, __VA_ARGS__                        \
+	}
 
 const struct script scripts[] = {
 	SCRIPT("add", NULL, run_add, G_512),
@@ -438,7 +466,8 @@ const struct script scripts[] = {
 	SCRIPT("clear-4k", setup_three, run_clear, G_4K),
 	SCRIPT("lose", NULL, run_lose, G_512),
 	SCRIPT("label", NULL, run_label, G_512),
-	SCRIPT("grow", setup_grow, run_grow, G_512, .main_before = MAIN / 2, .flags = BM_ACCEPT_GROWN),
+	SCRIPT("grow", setup_grow, run_grow, G_512, .main_before = MAIN / 2,
+	       .flags = BM_ACCEPT_GROWN),
 	SCRIPT("format", NULL, run_format, G_512, .format = true),
 	SCRIPT("reformat", setup_copies, run_format, G_512, .format = true),
 	SCRIPT("write-error", NULL, run_write_error, G_512),

@@ -46,8 +46,9 @@ static const struct script *script_of(const char *name)
 
 static bool fails(const struct check *check, enum plant plant)
 {
-	struct case_args args = { .script = script_of(check->script), .seed = 1, .parts = 1,
-				  .plant = plant };
+	struct case_args args = {
+		.script = script_of(check->script), .seed = 1, .parts = 1, .plant = plant
+	};
 	int status;
 	pid_t pid;
 
@@ -66,8 +67,8 @@ int main(void)
 {
 	u32 wrong = 0, n = sizeof(checks) / sizeof(*checks);
 
-	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (report == MAP_FAILED) {
 		perror("mmap");
 		return 1;

@@ -92,9 +92,8 @@ static void length_check(struct host *host, const struct task *task)
 	if (step->sector + step->count > host->disk[step->device].sectors)
 		complain(task, "beyond the end");
 	if (step->kind == BM_STEP_READ || step->kind == BM_STEP_WRITE) {
-		if (step->memory == NULL &&
-		    (task->kind == TASK_OP || task->kind == TASK_FLUSH ||
-		     task->kind == TASK_DISCARD || task->kind == TASK_ZERO))
+		if (step->memory == NULL && (task->kind == TASK_OP || task->kind == TASK_FLUSH ||
+					     task->kind == TASK_DISCARD || task->kind == TASK_ZERO))
 			complain(task, "the data of a client that has none");
 		if (step->memory == NULL && step->offset + bytes > task->span * SECTOR)
 			complain(task, "data beyond the client's");

@@ -46,8 +46,8 @@ static bool op_in_flight(const struct host *host, const struct task *but, u64 se
 	for (u32 i = 0; i < HOST_TASKS; i++) {
 		const struct task *t = &host->task[i];
 
-		if (t != but && t->state != TASK_FREE && t->in_op && sector < t->op.sector + t->op.count &&
-		    t->op.sector < sector + count)
+		if (t != but && t->state != TASK_FREE && t->in_op &&
+		    sector < t->op.sector + t->op.count && t->op.sector < sector + count)
 			return true;
 	}
 	return false;
@@ -154,8 +154,8 @@ static void read_check(struct host *host, struct task *task)
 		if (model_allows(host->model, sector, id, task->begun))
 			continue;
 		content_name(task->data + i * SECTOR, name, sizeof(name));
-		report_fail("a read of main sector %llu returned %s",
-			    (unsigned long long)sector, name);
+		report_fail("a read of main sector %llu returned %s", (unsigned long long)sector,
+			    name);
 	}
 	if (task->error != 0 && error_is_medium(task->error) && !excuse)
 		report_fail("a read of main sectors %llu +%llu failed (%d) for no reason",
@@ -190,8 +190,9 @@ static void task_finish(struct host *host, struct task *task, int error)
 
 	task->error = error;
 	task->state = TASK_DONE;
-	report_trace("%p task %llu kind %d id %u fua %d op %d flags %x %llu +%llu ends with %d\n", (void *)host,
-		     (unsigned long long)task->order, task->kind, task->id, task->fua, task->op.kind, task->op.flags,
+	report_trace("%p task %llu kind %d id %u fua %d op %d flags %x %llu +%llu ends with %d\n",
+		     (void *)host, (unsigned long long)task->order, task->kind, task->id, task->fua,
+		     task->op.kind, task->op.flags,
 		     (unsigned long long)(task->kind == TASK_OP ? task->op.sector : task->sector),
 		     (unsigned long long)(task->kind == TASK_OP ? task->op.count : task->count),
 		     error);
@@ -291,9 +292,9 @@ static void route_check(const struct task *task, const struct bm_route *route)
 	      route->target == BM_TO_NOBODY) &&
 	     route->sector != task->sector + task->at))
 		report_fail("bm_route(%llu +%llu) answers target %d, %llu +%llu",
-			    (unsigned long long)(task->sector + task->at),
-			    (unsigned long long)left, route->target,
-			    (unsigned long long)route->sector, (unsigned long long)route->count);
+			    (unsigned long long)(task->sector + task->at), (unsigned long long)left,
+			    route->target, (unsigned long long)route->sector,
+			    (unsigned long long)route->count);
 }
 
 static void fast_advance(struct host *host, struct task *task)
@@ -309,8 +310,8 @@ static void fast_advance(struct host *host, struct task *task)
 		return;
 	}
 	section_open(host, task);
-	bm_route(host->bm, request_of[task->kind], task->sector + task->at,
-		 task->count - task->at, &route);
+	bm_route(host->bm, request_of[task->kind], task->sector + task->at, task->count - task->at,
+		 &route);
 	route_check(task, &route);
 	task->span = route.count;
 	if (route.target == BM_TO_NOBODY && host->plant == PLANT_READ_LOST)
