@@ -271,8 +271,27 @@ struct bm_op *bm_ready(struct bm *bm);
 
 /* ---- looking ---- */
 
+/*
+ * What the map can do. Requests that need no change of the map go on in every mode.
+ *	RW		everything
+ *	DEGRADED	one copy of the metadata lacks something, or no spare block is free: what
+ *			is committed is safe, but the next fault may not be survived, or a write
+ *			that must move may fail
+ *	READ_ONLY	neither copy took the last commit, so the map is frozen: a write that must
+ *			move fails, as does any to the blocks of that commit, whose outcome nobody
+ *			knows (limbo). BM_OP_RETRY, or opening again, ends it
+ * It goes back by itself when the cause is gone (DEGRADED: a copy is whole again once a
+ * compaction pass has replaced the block it lacked, or BM_OP_CHECK has rewritten it).
+ */
 enum bm_mode { BM_MODE_RW, BM_MODE_DEGRADED, BM_MODE_READ_ONLY };
 
+/*
+ * Is main failing, or is it gone? An open breaker passes main's errors through and remaps nothing.
+ *	DEAD	it failed, and so did reads of healthy blocks elsewhere; asked again at each failure
+ *	WRITES	more than policy.breaker_limit blocks could not be written and none could: closed
+ *		by the next write that main takes
+ * bm_reset_breaker() closes either.
+ */
 enum bm_breaker { BM_BREAKER_CLOSED, BM_BREAKER_DEAD, BM_BREAKER_WRITES };
 
 struct bm_counters {                   /* since opening */
