@@ -99,8 +99,8 @@ static inline const struct bm_page *page_published(const struct bm_index *index,
 	const struct bm_page *page = bm_load_acquire(&table->slot[bm_slot(table, region)]);
 
 	/* A page is some cache lines, and waiting for them one by one is what takes long. */
-	__builtin_prefetch((const char *)page + 64);
-	__builtin_prefetch((const char *)page + 128);
+	__builtin_prefetch((const void *)((unsigned long)page + 64));
+	__builtin_prefetch((const void *)((unsigned long)page + 128));
 	return page;
 }
 

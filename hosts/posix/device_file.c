@@ -387,6 +387,14 @@ static bool block_is_read_only(const char *path)
 	return read_only;
 }
 
+static struct file *fail_read_only(struct file *f, struct opening *o)
+{
+	return FAIL(o, EXIT_PERMISSION,
+		    "%s is read-only: make it writable (blockdev --setrw %s), or ask for "
+		    "read-only service",
+		    f->path, f->path);
+}
+
 static struct file *fail_open(struct file *f, const struct stat *st, int err, struct opening *o)
 {
 	const char *what = o->flags & DEVICE_READ_ONLY ? "reading" : "writing";
@@ -395,16 +403,15 @@ static struct file *fail_open(struct file *f, const struct stat *st, int err, st
 	case EBUSY:
 		return fail_in_use(f, st, o);
 	case EROFS:
+		if (S_ISBLK(st->st_mode))
+			return fail_read_only(f, o);
 		return FAIL(o, EXIT_PERMISSION,
 			    "%s is read-only: make it writable, or ask for read-only service",
 			    f->path);
 	case EACCES:
 	case EPERM:
 		if (S_ISBLK(st->st_mode) && block_is_read_only(f->path))
-			return FAIL(o, EXIT_PERMISSION,
-				    "%s is read-only: make it writable (blockdev --setrw %s), "
-				    "or ask for read-only service",
-				    f->path, f->path);
+			return fail_read_only(f, o);
 		return FAIL(o, EXIT_PERMISSION,
 			    "no permission to open %s for %s: use sudo, or check its owner "
 			    "and mode (ls -l %s)",
@@ -496,7 +503,9 @@ static struct file *block_look(struct file *f, struct opening *o)
 	info->kind = DEVICE_BLOCK;
 	info->block_size = (uint32_t)logical;
 	info->physical = ioctl(f->fd, BLKPBSZGET, &physical) ? info->block_size : physical;
-	info->read_only |= !ioctl(f->fd, BLKROGET, &read_only) && read_only;
+	/* Some kernels let a read-only device be opened for writing. */
+	if (!ioctl(f->fd, BLKROGET, &read_only) && read_only && !info->read_only)
+		return fail_read_only(f, o);
 	info->can_trim = device_queue_number(f->st_rdev, "discard_max_bytes", &number) && number;
 	info->rotational = device_queue_number(f->st_rdev, "rotational", &number) && number;
 	f->memory_align = memory_align_of(f->fd, info->block_size);

@@ -57,11 +57,8 @@ for round in $(seq "$rounds"); do
 	done
 	stop served
 done
-[ "$losses" -eq 0 ] && ok "none of $acks acknowledged writes was lost in $rounds kills" ||
-	not_ok "acknowledged writes are there" "$losses of $acks are not"
-[ "$cut_short" -gt 0 ] && ok "$cut_short of the writers were cut short" ||
-	not_ok "the kills came in the middle of writing"
+check "$rounds kills: of $acks acknowledged writes, $losses are lost" [ "$losses" -eq 0 ]
+check "$cut_short of the writers were cut short" [ "$cut_short" -gt 0 ]
 remaps=$(blkmend status spare --json | jq .mapped)
-[ "$remaps" -gt 100 ] && ok "there were remaps on the way ($remaps)" ||
-	not_ok "there were remaps on the way" "$remaps"
+check "there were remaps on the way ($remaps)" [ "$remaps" -gt 100 ]
 expect "the metadata is clean" 0 'clean' blkmend check spare

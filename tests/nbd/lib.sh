@@ -34,7 +34,7 @@ start()
 	rm -f "$server.pid" "$server.sock"
 	nbdkit -f -P "$work/$server.pid" "$@" 2>"$server.err" &
 	eval "pid_$server=$!"
-	pids="$pids $!"
+	pids="$! $pids" # ended in this order: nbdkit waits for its clients
 	tries=0
 	until [ -s "$server.pid" ]; do
 		kill -0 $! 2>/dev/null || { cat "$server.err"; return 1; }
@@ -68,6 +68,7 @@ io()
 	done
 	qemu-io -f raw "$@" "$to" >io.out 2>&1 || got=failed
 	grep -Eq 'failed|error|verification' io.out && got=failed
+	[ $got = ok ] || echo "failed" >>io.out # a flush fails without a word
 	if [ "$expected" = ok ]; then
 		[ $got = ok ]
 	else

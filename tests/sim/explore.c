@@ -337,6 +337,15 @@ static void afterlife(struct explorer *ex, const struct host *origin, struct hos
 	child->model = origin->model;
 }
 
+/* An opening that fails is an answer while a format is under way. */
+static bool may_be_refused(const struct explorer *ex, const struct host *origin, int error)
+{
+	if (ex->blank_ok && (error == -ENXIO || error == -EMEDIUMTYPE))
+		return true;
+	return (ex->relaxed || (ex->blank_ok && origin->disk[BM_SPARE].nfaults != 0)) &&
+	       (error == -EUCLEAN || error == -EIO);
+}
+
 /*
  * Work on after a recovery that could write to neither copy of the log, though some of what it
  * wrote may be there: writes that need no mapping still go through, and must last.
@@ -397,8 +406,7 @@ static void state_try(struct explorer *ex, const struct host *origin, const stru
 		report->count[COUNT_SECOND]++;
 	error = explore_recover(ex, origin, child);
 	child->watch = NULL;
-	if (error != 0 && !(ex->blank_ok && (error == -ENXIO || error == -EMEDIUMTYPE)) &&
-	    !(ex->relaxed && (error == -EUCLEAN || error == -EIO)))
+	if (error != 0 && !may_be_refused(ex, origin, error))
 		report_fail("after the cut the spare can't be opened: %d (why: %d)", error,
 			    child->why);
 	if (error == 0 && level == 0 && ex->afterlife != 0 &&

@@ -39,6 +39,16 @@ void model_copy(struct model *to, const struct model *from)
 	to->cell = cell;
 }
 
+/* The same value, failed twice: the later one lasts longer. */
+static bool is_repeated(const struct model_cell *cell, const struct model_value *v)
+{
+	for (const struct model_value *w = v + 1; w < cell->value + cell->count; w++)
+		if (w->id == v->id && !w->acked && !v->acked && w->gone == 0 && !w->perished &&
+		    w->ended >= v->ended && v->ended != 0)
+			return true;
+	return false;
+}
+
 static void cell_sweep(const struct model *model, struct model_cell *cell)
 {
 	u32 n = 0;
@@ -46,6 +56,8 @@ static void cell_sweep(const struct model *model, struct model_cell *cell)
 	for (u32 i = 0; i < cell->count; i++) {
 		const struct model_value *v = &cell->value[i];
 
+		if (is_repeated(cell, v))
+			continue;
 		if (v->gone == 0 || !v->perished || v->gone >= model->oldest_read)
 			cell->value[n++] = *v;
 	}
@@ -57,6 +69,8 @@ static void cell_add(const struct model *model, struct model_cell *cell,
 {
 	cell_sweep(model, cell);
 	if (cell->count == MODEL_VALUES) {
+		if (model->anything)
+			return;
 		fprintf(stderr, "simulator: too many values of one sector\n");
 		abort();
 	}
@@ -167,7 +181,7 @@ bool model_allows(const struct model *model, u64 sector, u32 id, u64 begun)
 {
 	const struct model_cell *cell = &model->cell[sector];
 
-	if (id == MODEL_EIO && cell->sticky)
+	if (model->anything)
 		return true;
 	for (u32 i = 0; i < cell->count; i++)
 		if (cell->value[i].id == id &&
@@ -180,7 +194,7 @@ bool model_allows_after_cut(const struct model *model, u64 sector, u32 id)
 {
 	const struct model_cell *cell = &model->cell[sector];
 
-	if (id == MODEL_EIO && cell->sticky)
+	if (model->anything)
 		return true;
 	for (u32 i = 0; i < cell->count; i++)
 		if (cell->value[i].id == id && !cell->value[i].perished)

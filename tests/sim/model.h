@@ -12,7 +12,7 @@
 
 #include "core/port.h"
 
-#define MODEL_VALUES 20
+#define MODEL_VALUES 28
 
 enum {
 	MODEL_EIO = 0,
@@ -35,7 +35,6 @@ struct model_value {
 struct model_cell {
 	struct model_value value[MODEL_VALUES];
 	u32 count;
-	bool sticky; /* an unhealing fault lies below: EIO is right at any time */
 };
 
 struct model {
@@ -44,6 +43,7 @@ struct model {
 	u64 now;
 	u64 version;     /* counts changes of what is allowed */
 	u64 oldest_read; /* begin of the oldest read under way, or ~0 */
+	bool anything;   /* no idea what is on the disks: any contents are right */
 	bool through;    /* disks without a volatile cache: every acknowledged write is durable */
 };
 

@@ -5,6 +5,7 @@
  * sector, and again and again all of it read back against the model.
  */
 #include "case.h"
+#include "power.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ struct life {
 	u64 random;
 	u64 countdown; /* actions until the power goes; 0: it doesn't */
 	u32 blocks;
-	u32 bad_copy; /* the copy of the log that may fail in this life; 2: none */
-	u64 seed;
+	u32 bad_copy;  /* the copy of the log that may fail in this life; 2: none */
+	bool both_bad; /* both may refuse a block */
 };
 
 static u64 chance(struct life *life, u64 n)
@@ -135,9 +136,11 @@ static void sprinkle(struct life *life)
 				  chance(life, DISK_TORN + 1));
 		break;
 	case 7:
-		if (chance(life, 4) == 0)
-			for (u32 copy = 0; copy < 2; copy++)
-				fault_log(life, copy, 1, chance(life, DISK_TORN + 1));
+		if (chance(life, 4) != 0)
+			break;
+		life->both_bad = true;
+		for (u32 copy = 0; copy < 2; copy++)
+			fault_log(life, copy, 1, chance(life, DISK_TORN + 1));
 		break;
 	case 8:
 		fault_once(life);
@@ -201,22 +204,6 @@ static void submit(struct life *life)
 
 /* ---- the power cut ---- */
 
-static void disk_settle(struct life *life, struct disk *disk)
-{
-	const u8 *choice[DISK_CHOICES];
-
-	for (u32 s = 0; s < disk->sectors; s++) {
-		u32 n = disk_choices(disk, s, choice);
-
-		disk->now[s] = choice[chance(life, n)];
-	}
-	memcpy(disk->durable, disk->now, disk->sectors * sizeof(*disk->now));
-	disk->nwrites = 0;
-	for (u32 i = 0; i < disk->nfaults; i++)
-		if (disk->faults[i].number != 0)
-			disk->faults[i].times = 0;
-}
-
 /* Sectors move to the other arena when this one fills up. */
 static void rebase(struct life *life)
 {
@@ -239,34 +226,9 @@ static void rebase(struct life *life)
 
 static void cut(struct life *life)
 {
-	struct host *host = life->host;
-
-	report->count[COUNT_CUTS]++;
-	report_trace("%p the power is cut\n", (void *)host);
 	life->p.nlater = 0;
-	host_halt(host);
-	disk_settle(life, &host->disk[0]);
-	disk_settle(life, &host->disk[1]);
-	model_cut(host->model);
+	power_cut(life->host, &life->random);
 	rebase(life);
-	memory.used = 0;
-}
-
-/* What survived is certain from now on. */
-static void see_all(struct life *life)
-{
-	struct host *host = life->host;
-	u64 per = life->p.per;
-
-	for (u64 s = 0; s < host->config.main_sectors && !host->stop; s += per) {
-		struct task *task = host_submit(host, TASK_READ, s, per, false);
-
-		if (!host_run(host))
-			return;
-		for (u64 i = 0; task->error == 0 && i < per; i++)
-			model_saw(host->model, s + i, content_read(task->data + i * SECTOR, s + i));
-		host_finish(host, task);
-	}
 }
 
 static void come_back(struct life *life)
@@ -284,21 +246,27 @@ static void come_back(struct life *life)
 		error = host_start(host);
 		if (error == 0)
 			error = host_open(host);
-		if (!host->stop)
+		if (host->stop) {
+			report->count[COUNT_SECOND]++;
+		} else if (error != 0 && life->both_bad) {
+			/* Neither copy could be written: better luck with another disk. */
+			disk_mend(&host->disk[BM_SPARE]);
+			life->both_bad = false;
+		} else {
 			break;
-		report->count[COUNT_SECOND]++;
+		}
 		cut(life);
 	}
 	if (error != 0)
 		report_fail("the spare can't be opened: %d (why: %d)", error, host->why);
 	life->countdown = 0;
 	explore_structure(host);
-	see_all(life);
+	power_look(host);
 }
 
 static void live(const struct case_args *args, const struct script *script, u64 seed)
 {
-	struct life life = { .random = seed, .seed = seed };
+	struct life life = { .random = seed };
 
 	stage_init(&stage, script);
 	explore_init(&ex, &script->geometry);

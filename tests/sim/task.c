@@ -248,7 +248,7 @@ static void fast_io(struct host *host, struct task *task, const struct bm_route 
 		.sector = route->sector,
 		.count = (u32)route->count,
 		.fua = task->fua,
-		.memory = task->data + task->at * SECTOR,
+		.memory = task->data ? task->data + task->at * SECTOR : NULL,
 	};
 
 	if (host->plant == PLANT_WRONG_SECTOR && io.verb == DISK_READ && io.sector > 0)
