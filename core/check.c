@@ -49,20 +49,6 @@ static int apply_record(struct bm *bm, const struct bm_record *r)
 	return bm_log_stage(bm, r);
 }
 
-/*
- * Does the record say what another one says too, so that it need not be applied? [tail, pass) is a
- * whole pass. What the pass under way has written repeats what is known by then; and a change
- * made ahead of the cursor of the whole pass was written by that pass later.
- */
-static bool superfluous(const struct bm *bm, const struct bm_log_header *h, u32 i,
-			const struct bm_record *r)
-{
-	if (i >= h->fresh)
-		return h->seq >= bm->log.head.pass;
-	return h->pass == bm->log.head.tail && !(h->cursor & BM_CURSOR_BAD) &&
-	       r->kind != BM_REC_BAD && r->block >= h->cursor;
-}
-
 /* Records come in main's order, pages stand in the order of a hash: fetch some ahead. */
 static void look_ahead(struct bm *bm, const void *block, u32 i, u32 count)
 {
@@ -79,15 +65,15 @@ static int apply_block(struct bm *bm, const void *block)
 	struct bm_log_header h;
 	struct bm_record r;
 	int error = 0;
-	u32 i;
+	u32 i, count;
 
 	bm_log_peek(block, bm->super.log_size, bm->super.set_id, &h);
-	for (i = 0; !error && i < h.count; i++) {
-		look_ahead(bm, block, i, h.count);
-		if (!bm_record_decode(block, i, &r))
-			error = -EUCLEAN;
-		else if (!superfluous(bm, &h, i, &r))
-			error = apply_record(bm, &r);
+	/* [tail, pass) is a whole pass: what the next one has written so far repeats what is known.
+	 */
+	count = h.seq < bm->log.head.pass ? h.count : h.fresh;
+	for (i = 0; !error && i < count; i++) {
+		look_ahead(bm, block, i, count);
+		error = bm_record_decode(block, i, &r) ? apply_record(bm, &r) : -EUCLEAN;
 	}
 	bm_index_publish(&bm->map);
 	bm_index_publish(&bm->bad);

@@ -22,7 +22,7 @@ enum {
 #define MAIN      64u
 
 static struct {
-	struct arena arena, memory;
+	struct arena arena;
 	struct host host;
 	struct model model;
 	const u8 *past[SPARE_MAX];
@@ -40,11 +40,9 @@ static void past_make(u32 big)
 	struct player p = { .host = host, .per = 1 };
 
 	arena_init(&pair[big].arena, 16u << 20);
-	arena_init(&pair[big].memory, 64u << 20);
 	model_init(&pair[big].model, MAIN, false);
 	pair[big].model.anything = true;
 	host_init(host, &geometry, &pair[big].arena, &pair[big].model);
-	host->heap.arena = &pair[big].memory;
 	if (host_start(host) != 0 || host_format(host, 0x5e7) != 0)
 		report_fail("the spare can't be formatted");
 	pair[big].super = host->super;
@@ -70,7 +68,6 @@ static struct host *fresh(u32 big)
 	if (!pair[big].ready)
 		past_make(big);
 	host = &pair[big].host;
-	pair[big].memory.used = 0;
 	host->disk[BM_MAIN].nwrites = host->disk[BM_SPARE].nwrites = 0;
 	disk_mend(&host->disk[BM_MAIN]);
 	disk_mend(&host->disk[BM_SPARE]);

@@ -27,10 +27,9 @@ static const struct geometry geometries[] = {
 };
 
 static struct {
-	struct arena arena, memory;
+	struct arena arena;
 	struct host base;
 	struct model model;
-	size_t mark;
 	bool ready;
 } world[4];
 
@@ -43,13 +42,11 @@ static struct host *fresh(u32 which)
 
 	if (!world[which].ready) {
 		arena_init(&world[which].arena, 256u << 20);
-		arena_init(&world[which].memory, 256u << 20);
 		world[which].ready = true;
 	}
-	world[which].arena.used = world[which].memory.used = 0;
+	world[which].arena.used = 0;
 	model_init(&world[which].model, geometries[which].main_sectors, geometries[which].through);
 	host_init(host, &geometries[which], &world[which].arena, &world[which].model);
-	host->heap.arena = &world[which].memory;
 	host->lenient = true;
 	if (host_start(host) != 0 || host_format(host, 0x5e7) != 0)
 		report_fail("the spare can't be formatted");

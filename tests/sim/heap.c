@@ -11,6 +11,8 @@ struct heap_piece {
 	size_t size;
 	struct heap_piece *next; /* retired */
 	u64 ticket;
+	struct heap_piece *before, *after; /* all in use, unless from an arena */
+	u64 align;
 };
 
 static void *heap_alloc(void *ctx, size_t size)
@@ -31,6 +33,12 @@ static void *heap_alloc(void *ctx, size_t size)
 	if (piece == NULL)
 		abort();
 	*piece = (struct heap_piece){ .magic = PIECE_MAGIC, .size = size };
+	if (heap->arena == NULL) {
+		piece->after = heap->all;
+		if (heap->all != NULL)
+			heap->all->before = piece;
+		heap->all = piece;
+	}
 	/* The core may not count on zeroes. */
 	memset(piece + 1, 0xa5, size);
 	heap->bytes += size;
@@ -44,8 +52,23 @@ static void piece_free(struct heap *heap, struct heap_piece *piece)
 	heap->pieces--;
 	memset(piece + 1, 0x5a, piece->size);
 	piece->magic = 0;
-	if (heap->arena == NULL)
-		free(piece);
+	if (heap->arena != NULL)
+		return;
+	if (piece->after != NULL)
+		piece->after->before = piece->before;
+	if (piece->before != NULL)
+		piece->before->after = piece->after;
+	else
+		heap->all = piece->after;
+	free(piece);
+}
+
+void heap_abandon(struct heap *heap)
+{
+	heap->retired = NULL;
+	while (heap->all != NULL)
+		piece_free(heap, heap->all);
+	heap->pieces = heap->bytes = 0;
 }
 
 static struct heap_piece *piece_of(void *ptr, size_t size, const char *what)

@@ -19,6 +19,7 @@ struct heap {
 	u64 failed;        /* how many have failed */
 	u64 bytes, pieces; /* in use */
 	struct heap_piece *retired;
+	struct heap_piece *all; /* in use; not with an arena */
 	/* Ask whether sections opened up to `ticket` are closed; NULL: at once. */
 	u64 (*newest)(void *ctx);
 	bool (*closed)(void *ctx, u64 ticket);
@@ -27,6 +28,9 @@ struct heap {
 };
 
 struct bm_mem heap_mem(struct heap *heap);
+
+/* The process is gone, and all its memory with it. */
+void heap_abandon(struct heap *heap);
 
 /* Free what no reader can see any more. */
 void heap_reap(struct heap *heap, bool all);

@@ -98,9 +98,8 @@ void host_halt(struct host *host)
 		if (host->task[i].state != TASK_FREE)
 			task_drop(&host->task[i]);
 	}
-	if (abandoned && host->heap.arena != NULL) { /* the process is gone */
-		host->heap.pieces = host->heap.bytes = 0;
-		host->heap.retired = NULL;
+	if (abandoned) { /* in the middle of something: as if the process were gone */
+		heap_abandon(&host->heap);
 		host->bm = NULL;
 		host->open = false;
 		return;

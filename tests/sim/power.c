@@ -25,7 +25,6 @@ void power_cut(struct host *host, u64 *random)
 	disk_settle(&host->disk[BM_MAIN], random);
 	disk_settle(&host->disk[BM_SPARE], random);
 	model_cut(host->model);
-	host->heap.arena->used = 0;
 }
 
 void power_look(struct host *host)

@@ -7,7 +7,7 @@
 
 /*
  * The core is gone with all it was doing; each sector holds one of its possible contents, drawn
- * with *random; the model knows. The host's heap must have an arena, which is emptied.
+ * with *random; the model knows.
  */
 void power_cut(struct host *host, u64 *random);
 

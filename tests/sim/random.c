@@ -14,7 +14,7 @@
 
 static struct stage stage;
 static struct explorer ex;
-static struct arena memory, spare_arena;
+static struct arena spare_arena;
 
 struct life {
 	struct host *host;
@@ -270,9 +270,7 @@ static void live(const struct case_args *args, const struct script *script, u64 
 
 	stage_init(&stage, script);
 	explore_init(&ex, &script->geometry);
-	memory.used = 0;
 	life.host = stage_reset(&stage);
-	life.host->heap.arena = &memory;
 	life.host->lenient = true;
 	life.host->plant = args->plant;
 	life.p = (struct player){ .host = life.host, .per = script->geometry.block_size / SECTOR };
@@ -290,8 +288,6 @@ static void live(const struct case_args *args, const struct script *script, u64 
 		if (life.host->stop || chance(&life, 25) == 0) {
 			cut(&life);
 			come_back(&life);
-		} else if (memory.used > memory.size / 2) {
-			break; /* as long as a life may get */
 		}
 	}
 	mend(&life.p);
@@ -306,7 +302,6 @@ void case_random(const struct case_args *args)
 {
 	u64 lives_count = args->proof ? 4000 : 40;
 
-	arena_init(&memory, 256u << 20);
 	arena_init(&spare_arena, 1u << 30);
 	for (u64 i = args->part; i < lives_count; i += args->parts) {
 		u64 seed = args->seed + i;
@@ -314,6 +309,5 @@ void case_random(const struct case_args *args)
 		report->where_seed = seed;
 		live(args, &lives[seed % (sizeof(lives) / sizeof(*lives))], seed);
 	}
-	arena_free(&memory);
 	arena_free(&spare_arena);
 }
