@@ -239,13 +239,17 @@ enum bm_verdict bm_op_check(struct bm *bm, struct bm_op *op)
 static int change_super(struct bm *bm, struct bm_op *op)
 {
 	u32 spb = 1u << bm->block_shift;
+	u64 blocks = op->count >> bm->block_shift;
+	struct bm_entry beyond;
 	int error = 0;
 
 	if (op->count && op->count & (spb - 1))
 		return -EINVAL;
 	memcpy(op->scratch, &bm->super, sizeof(bm->super));
-	if (op->count && op->count != bm->super.main_sectors)
-		error = bm_index_set_space(&bm->map, op->count >> bm->block_shift);
+	if (op->count > bm->super.main_sectors)
+		error = bm_index_set_space(&bm->map, blocks);
+	else if (op->count && bm_index_next(&bm->map, blocks, &beyond))
+		error = -EBUSY;
 	if (error)
 		return error;
 	if (op->count)
@@ -256,30 +260,24 @@ static int change_super(struct bm *bm, struct bm_op *op)
 	return 0;
 }
 
-/* The key space may stay as it is if it has grown; it can't be too small for what is mapped. */
-static void change_back(struct bm *bm, const struct bm_op *op)
-{
-	memcpy(&bm->super, op->scratch, sizeof(bm->super));
-	bm_index_set_space(&bm->map, bm_main_blocks(bm));
-}
-
 /* op->count: the new size of main, or 0; op->format: the new label, or NULL. */
 enum bm_verdict bm_op_update(struct bm *bm, struct bm_op *op)
 {
 	CO_BEGIN(op, CO_OP);
 	op->error = check_ready(bm, op);
-	if (!op->error && (bm->config.flags & BM_READ_ONLY || bm->log.limbo))
-		op->error = -EROFS;
 	if (op->error)
 		CO_RETURN(op, CO_OP);
 	CO_AWAIT(bm, op, CO_OP, !bm->log.leader);
 	bm->log.leader = op;
-	op->error = change_super(bm, op);
+	op->error =
+		bm->config.flags & BM_READ_ONLY || bm->log.limbo ? -EROFS : change_super(bm, op);
 	if (!op->error) {
 		CO_CALL(op, CO_OP, bm_write_supers(bm, op, false));
 		op->error = op->state.error;
 		if (op->error)
-			change_back(bm, op);
+			memcpy(&bm->super, op->scratch, sizeof(bm->super));
+		/* Too much space in the index does no harm, if there is no memory for less. */
+		bm_index_set_space(&bm->map, bm_main_blocks(bm));
 	}
 	stop_leading(bm);
 	CO_END(op, CO_OP);
@@ -291,15 +289,16 @@ enum bm_verdict bm_op_retry(struct bm *bm, struct bm_op *op)
 	struct bm_log *log = &bm->log;
 
 	CO_BEGIN(op, CO_OP);
-	op->error = check_ready(bm, op);
-	if (!op->error && bm->config.flags & BM_READ_ONLY)
-		op->error = -EROFS;
+	op->error = !bm->open ? -EINVAL : bm->config.flags & BM_READ_ONLY ? -EROFS : 0;
 	if (op->error)
 		CO_RETURN(op, CO_OP);
 	CO_AWAIT(bm, op, CO_OP, !log->leader);
 	if (!log->limbo)
 		CO_RETURN(op, CO_OP);
 	log->leader = op;
+	/* Reads that go by the map as it is, without holding their range, must be over first. */
+	bm->retrying = true;
+	CO_AWAIT(bm, op, CO_OP, !bm->unheld);
 	bm_step_io(op, BM_STEP_LOG, BM_SPARE, bm_log_sector(bm, 0, log->next_pos),
 		   bm->super.log_size >> BM_SECTOR_SHIFT);
 	op->step.sector2 = bm_log_sector(bm, 1, log->next_pos);
@@ -311,6 +310,7 @@ enum bm_verdict bm_op_retry(struct bm *bm, struct bm_op *op)
 	bm_log_finish(bm, op->step.error);
 	if (!op->error)
 		bm_leave_limbo(bm);
+	bm->retrying = false;
 	stop_leading(bm);
 	CO_END(op, CO_OP);
 }

@@ -207,7 +207,6 @@ static u64 log_blocks(u64 spare_blocks, u32 log_size)
 {
 	u64 n = spare_blocks + spare_blocks / 16;
 
-	/* log_size is one of two: no division of u64 by a variable, which 32-bit kernels lack */
 	return 16 + (log_size == 512 ? (9 * n + 4 * 27 - 1) / (4 * 27)
 				     : (9 * n + 4 * 251 - 1) / (4 * 251));
 }

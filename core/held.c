@@ -46,7 +46,7 @@ void bm_let_go(struct bm *bm, struct bm_op *op)
 {
 	if (op->state.slot == BM_NO_SLOT)
 		return;
-	if (op->state.limbo)
+	if (op->state.limbo && bm->log.limbo)
 		bm->held[op->state.slot].op = NULL;
 	else
 		free_slot(bm, &bm->held[op->state.slot]);

@@ -85,6 +85,9 @@ struct bm {
 	enum bm_breaker breaker;
 	u64 failed_in_row;
 	u64 probe_turn;
+	u32 unheld;    /* reads under way in limbo, without their range */
+	bool retrying; /* limbo may end: no more of them may start */
+	bool was_full;
 	struct bm_op_list waiting, ready;
 	struct bm_counters counters;
 	struct bm_event events[BM_EVENTS];
@@ -93,7 +96,6 @@ struct bm {
 };
 
 /* remap.c */
-bool bm_is_medium(int error);
 void bm_wait(struct bm *bm, struct bm_op *op);
 void bm_wake(struct bm *bm);
 void bm_event(struct bm *bm, enum bm_event_kind kind, u64 sector, u64 count, u64 a, u64 b);
@@ -129,6 +131,7 @@ void bm_reserve_destroy(struct bm *bm);
 int bm_spare_init(struct bm *bm);
 void bm_spare_destroy(struct bm *bm);
 int bm_spare_alloc(struct bm *bm, u32 want, u64 *block, u32 *got);
+int bm_spare_check(const struct bm *bm, u64 block, u64 count);
 int bm_spare_take(struct bm *bm, u64 block, u64 count);
 int bm_spare_claim(struct bm *bm, u64 block, u64 count);
 void bm_spare_release(struct bm *bm, u64 block, u64 count);
@@ -145,6 +148,8 @@ int bm_log_stage(struct bm *bm, const struct bm_record *record);
 u64 bm_log_sector(const struct bm *bm, unsigned int copy, u64 pos);
 void bm_log_settle(struct bm_op_list *list, int error);
 void bm_log_format(struct bm *bm);
+/* Records that a pass with this cursor has still to write. */
+u64 bm_log_ahead(const struct bm *bm, u64 cursor);
 
 /* place.c: getting data onto the spare, and whether to */
 int bm_may_relocate(struct bm *bm);

@@ -6,7 +6,7 @@
  */
 #include "internal.h"
 
-static void push(struct bm_op_list *list, struct bm_op *op)
+void bm_op_push(struct bm_op_list *list, struct bm_op *op)
 {
 	op->state.next_commit = NULL;
 	if (list->tail)
@@ -14,11 +14,6 @@ static void push(struct bm_op_list *list, struct bm_op *op)
 	else
 		list->head = op;
 	list->tail = op;
-}
-
-void bm_op_push(struct bm_op_list *list, struct bm_op *op)
-{
-	push(list, op);
 }
 
 /* Move all of `from` before all of `to`. */
@@ -79,10 +74,11 @@ enum bm_verdict bm_commit(struct bm *bm, struct bm_op *op)
 
 	CO_BEGIN(op, CO_COMMIT);
 	st->error = -EROFS;
+	st->unsure = false;
 	if (log->limbo || bm->config.flags & BM_READ_ONLY)
 		CO_RETURN(op, CO_COMMIT);
 	st->outcome = BM_COMMIT_QUEUED;
-	push(&log->queue, op);
+	bm_op_push(&log->queue, op);
 	CO_AWAIT(bm, op, CO_COMMIT, st->outcome == BM_COMMIT_SETTLED || !log->leader);
 	if (st->outcome == BM_COMMIT_SETTLED)
 		CO_RETURN(op, CO_COMMIT);
@@ -192,7 +188,7 @@ void bm_log_finish(struct bm *bm, const int error[2])
 		/* What is staged stays staged: BM_OP_RETRY may still write this very block. */
 		log->limbo = true;
 		for (op = log->aboard.head; op; op = op->state.next_commit)
-			op->state.limbo = true;
+			op->state.limbo = op->state.unsure = true;
 		bm_log_settle(&log->aboard, error[0]);
 		bm_log_settle(&log->batch, -EROFS);
 		bm_log_settle(&log->queue, -EROFS);

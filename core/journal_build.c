@@ -72,10 +72,18 @@ static u32 choose_ring(const struct bm *bm, u64 pos)
 	return ring < bm->super.log_max ? (u32)ring : bm->super.log_max;
 }
 
-/* Entries not yet written by the pass that begin in [from, to]. */
-static u64 count_ahead(const struct bm *bm, bool bad, u64 from, u64 to)
+/* Did the entry at the cursor begin before it? Its rest is still to be written. */
+static bool straddles(const struct bm_index *index, u64 cursor)
 {
-	u64 cursor = bm->log.next.cursor;
+	struct bm_entry e;
+
+	return bm_index_peek(index, cursor, 1, &e) && !bm_index_count(index, cursor, cursor + 1);
+}
+
+/* Entries, or rests of entries, in [from, to] that the pass whose cursor that is has to write. */
+static u64 count_ahead(const struct bm *bm, u64 cursor, bool bad, u64 from, u64 to)
+{
+	const struct bm_index *index = bad ? &bm->bad : &bm->map;
 
 	if (bad)
 		cursor = cursor & BM_CURSOR_BAD ? cursor & ~BM_CURSOR_BAD : 0;
@@ -83,7 +91,15 @@ static u64 count_ahead(const struct bm *bm, bool bad, u64 from, u64 to)
 		return 0;
 	if (from < cursor)
 		from = cursor;
-	return from > to ? 0 : bm_index_count(bad ? &bm->bad : &bm->map, from, to + 1);
+	if (from > to)
+		return 0;
+	return bm_index_count(index, from, to + 1) + (from == cursor && straddles(index, cursor));
+}
+
+u64 bm_log_ahead(const struct bm *bm, u64 cursor)
+{
+	return count_ahead(bm, cursor, false, 0, BM_MAX_BLOCKS - 1) +
+	       count_ahead(bm, cursor, true, 0, BM_MAX_BLOCKS - 1);
 }
 
 static enum bm_state record_state(u8 kind)
@@ -137,10 +153,10 @@ static int stage_run(struct bm *bm, const struct bm_run *run, struct bm_record *
 		.kind = run->kind,
 		.cont = !bad && continues(bm, run),
 	};
-	before = count_ahead(bm, bad, from, to);
+	before = count_ahead(bm, bm->log.next.cursor, bad, from, to);
 	error = bm_log_stage(bm, r);
 	if (!error)
-		bm->log.next_ahead += count_ahead(bm, bad, from, to) - before;
+		bm->log.next_ahead += count_ahead(bm, bm->log.next.cursor, bad, from, to) - before;
 	return error;
 }
 
@@ -223,15 +239,12 @@ static bool write_pass(struct bm *bm, bool bad)
 		if (!bm_index_peek(index, cursor, BM_MAX_BLOCKS - cursor, &e))
 			return true;
 		h->cursor = (e.block + e.count) | (bad ? BM_CURSOR_BAD : 0);
-		/* begun before the cursor: it is newer than the pass, and so in the log */
-		if (e.block == cursor && !bm_index_count(index, cursor, cursor + 1))
-			continue;
 		r = (struct bm_record){
 			.block = bad ? 0 : e.block,
 			.spare = bad ? e.block : e.spare,
 			.count = e.count,
 			.kind = entry_kind(e.state),
-			.cont = e.cont && !bad,
+			.cont = !bad && (e.cont || straddles(index, cursor)),
 		};
 		bm_record_encode(bm->log.block, h->count++, &r);
 		bm->log.next_ahead--;

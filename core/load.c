@@ -9,11 +9,29 @@ static void *get_memory(struct bm *bm, size_t size)
 	return bm->config.mem.alloc(bm->config.mem.ctx, size);
 }
 
+/* An earlier attempt may have come some way. */
+static void forget(struct bm *bm)
+{
+	u8 *block = bm->log.block;
+
+	bm_index_destroy(&bm->map);
+	bm_index_destroy(&bm->bad);
+	bm_spare_destroy(bm);
+	memset(&bm->map, 0, sizeof(bm->map));
+	memset(&bm->bad, 0, sizeof(bm->bad));
+	memset(&bm->log, 0, sizeof(bm->log));
+	memset(&bm->super, 0, sizeof(bm->super));
+	bm->super_missing[0] = bm->super_missing[1] = false;
+	bm->mode = BM_MODE_RW;
+	bm->log.block = block;
+}
+
 /* What opening and formatting need first. */
 static int prepare(struct bm *bm, const struct bm_op *op)
 {
 	if (bm->open || !op->scratch || op->scratch_size < 2 * BM_LOG_MAX_SIZE)
 		return -EINVAL;
+	forget(bm);
 	if (!bm->log.block)
 		bm->log.block = get_memory(bm, BM_LOG_MAX_SIZE);
 	if (!bm->super_block)
@@ -172,7 +190,7 @@ static void consider(struct bm *bm, struct bm_op *op, const void *block, u64 pos
 	u32 crc;
 
 	if (!bm_log_peek(block, bm->super.log_size, bm->super.set_id, &h) ||
-	    !newer(&h, st->epoch, st->seq) || h.ring > bm->super.log_max ||
+	    !newer(&h, st->epoch, st->seq) || h.epoch + 1 == 0 || h.ring > bm->super.log_max ||
 	    h.ring < bm->super.log_min || pos >= h.ring ||
 	    !bm_log_decode(block, bm->super.log_size, bm->super.set_id, &h, &crc))
 		return;
@@ -248,17 +266,11 @@ static int load_spare(struct bm *bm)
 static void resume_pass(struct bm *bm)
 {
 	struct bm_log *log = &bm->log;
-	u64 bad_from = 0;
 
 	log->tail = log->head.tail;
 	log->pass = log->head.pass;
 	log->cursor = log->head.cursor;
-	log->ahead = 0;
-	if (log->cursor & BM_CURSOR_BAD)
-		bad_from = log->cursor & ~BM_CURSOR_BAD;
-	else
-		log->ahead = bm_index_count(&bm->map, log->cursor, BM_MAX_BLOCKS);
-	log->ahead += bm_index_count(&bm->bad, bad_from, BM_MAX_BLOCKS);
+	log->ahead = bm_log_ahead(bm, log->cursor);
 	log->epoch = log->head.epoch + 1;
 	if (log->epoch < bm->config.now)
 		log->epoch = bm->config.now;
@@ -288,6 +300,8 @@ static int start_load(struct bm *bm, struct bm_op *op)
 
 	if (error)
 		return error;
+	if (bm->config.spare_sectors < 4 * BM_SUPER_SECTORS)
+		return -EMEDIUMTYPE; /* no spare was ever so small */
 	op->state.load = get_memory(bm, sizeof(struct bm_load));
 	if (!op->state.load)
 		return -ENOMEM;

@@ -18,7 +18,7 @@ bool bm_held_now(struct bm *bm, struct bm_op *op, u64 start, u64 end)
 	enum bm_hold hold = bm_hold_range(bm, op, start, end);
 
 	op->state.error = hold == BM_HOLD_LIMBO ? -EROFS : 0;
-	return hold != BM_HOLD_WAIT;
+	return hold == BM_HOLD_OK || (hold == BM_HOLD_LIMBO && !bm->retrying);
 }
 
 /* What the blocks from op->state.at on have in common, as far as they do. */
@@ -109,7 +109,7 @@ enum bm_verdict bm_commit_runs(struct bm *bm, struct bm_op *op)
 	verdict = bm_commit(bm, op);
 	if (verdict != BM_DONE)
 		return verdict;
-	if (st->error && !st->limbo)
+	if (st->error && !st->unsure)
 		drop_runs(bm, op);
 	st->nruns = 0;
 	st->flush = false;

@@ -51,9 +51,7 @@ static int check_add(struct bm *bm, struct bm_op *op)
 			return -EINVAL;
 		if (op->spare + op->count < op->spare)
 			return -ERANGE;
-		error = bm_spare_take(bm, spare, op->count >> bm->block_shift);
-		if (!error)
-			bm_spare_release(bm, spare, op->count >> bm->block_shift);
+		error = bm_spare_check(bm, spare, op->count >> bm->block_shift);
 	} else if (!error && bm_spare_free(bm) < op->count >> bm->block_shift) {
 		error = -ENOSPC;
 	}
@@ -81,15 +79,15 @@ static int prepare_add(struct bm *bm, struct bm_op *op)
 	return bm_spare_alloc(bm, st->length, &st->base, &st->length);
 }
 
-/* Reserved blocks that did not become part of the map are free again. */
-static void unreserve(struct bm *bm, struct bm_op *op, u64 from, u32 count)
+/* Reserved blocks that did not become part of the map, and will not, are free again. */
+static void unreserve(struct bm *bm, struct bm_op *op)
 {
 	struct bm_op_state *st = &op->state;
 	struct bm_entry e;
-	u32 i;
+	u32 i = st->unsure ? (u32)(st->at - st->base_pos) : 0;
 
-	for (i = 0; i < count; i++)
-		if (!bm_index_find(&bm->map, from + i, 1, &e) || e.spare != st->base + i)
+	for (; i < st->reserved; i++)
+		if (!bm_index_find(&bm->map, st->base_pos + i, 1, &e) || e.spare != st->base + i)
 			bm_spare_release(bm, st->base + i, 1);
 }
 
@@ -188,8 +186,8 @@ enum bm_verdict bm_op_add(struct bm *bm, struct bm_op *op)
 			CO_CALL(op, CO_OP, bm_commit_runs(bm, op));
 			if (!op->error)
 				op->error = st->error;
-			if (op->error && op->spare != BM_NOWHERE && !st->limbo)
-				unreserve(bm, op, st->base_pos, st->reserved);
+			if (op->error && op->spare != BM_NOWHERE)
+				unreserve(bm, op);
 		}
 		if (op->error)
 			op->bad = bm_sectors(bm, st->at);

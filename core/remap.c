@@ -18,7 +18,8 @@ int bm_create(const struct bm_config *config, struct bm **out)
 	bm->config = *config;
 	while (config->identity && config->identity[length] && length < BM_IDENTITY_MAX)
 		length++;
-	memcpy(bm->identity, config->identity, length);
+	if (length)
+		memcpy(bm->identity, config->identity, length);
 	bm->config.identity = bm->identity;
 	bm->policy = (struct bm_policy){
 		.relocate_writes = true,
@@ -174,6 +175,8 @@ static int check_range(const struct bm *bm, const struct bm_op *op)
 
 	if (!bm->open)
 		return -EINVAL;
+	if (bm->config.flags & BM_READ_ONLY && op->kind != BM_OP_READ && op->kind != BM_OP_SCRUB)
+		return -EROFS;
 	if (!op->count || (op->sector | op->count) & mask)
 		return -EINVAL;
 	if (op->sector + op->count < op->sector || op->sector + op->count > bm->super.main_sectors)
@@ -279,11 +282,11 @@ void bm_update_mode(struct bm *bm)
 		 (bm->log.missing[1] && copy_degraded(bm, 1)) || bm->super_missing[1] ||
 		 !bm_spare_free(bm))
 		mode = BM_MODE_DEGRADED;
-	if (mode == bm->mode)
-		return;
-	bm_event(bm, BM_EV_MODE, 0, 0, bm->mode, mode);
-	if (!bm_spare_free(bm))
+	if (!bm_spare_free(bm) && !bm->was_full)
 		bm_event(bm, BM_EV_SPARE_FULL, 0, 0, 0, 0);
+	bm->was_full = !bm_spare_free(bm);
+	if (mode != bm->mode)
+		bm_event(bm, BM_EV_MODE, 0, 0, bm->mode, mode);
 	bm->mode = mode;
 }
 
@@ -302,7 +305,7 @@ void bm_clear_counters(struct bm *bm)
 
 bool bm_idle_work(struct bm *bm)
 {
-	u32 from, to;
+	u32 from, to, before = bm->map.next_filled;
 
 	bm_reserve_fill(bm);
 	if (bm->log.aboard.head || bm->log.limbo)
@@ -315,7 +318,7 @@ bool bm_idle_work(struct bm *bm)
 		bm_event(bm, BM_EV_RESIZED, 0, bm->map.runs, from, to);
 		return true;
 	default:
-		return bm->map.next;
+		return bm->map.next && bm->map.next_filled != before;
 	}
 }
 

@@ -21,10 +21,16 @@
  * -EIO, -ENODATA and -EILSEQ are about the medium; all others are passed through
  * (-ENOLINK transport, -ETIMEDOUT, -ENODEV offline, -EOPNOTSUPP, -ENOSPC, -ENOMEM ...).
  *
- * Serialisation: all functions that take a non-const struct bm are called under one lock of the
- * host's (or from one thread), never concurrently for one bm. They don't sleep, don't do I/O and
- * call the host only through bm_mem. Functions on a const struct bm are lock-free and may run at
- * any time from any context, within a read-side section as struct bm_mem describes.
+ * Serialisation: bm_route() and bm_main_lives() are lock-free and may run at any time from any
+ * context, the former within a read-side section as struct bm_mem describes. All other functions
+ * on a struct bm are called under one lock of the host's (or from one thread), never concurrently
+ * for one bm. They don't sleep, don't do I/O and call the host only through bm_mem, but they may
+ * take time in proportion to the range of an operation, or when loading to the size of the map:
+ * a mutex, not a spinlock. Nothing but BM_OP_OPEN and BM_OP_FORMAT may come before either is done.
+ *
+ * Memory: a step's `memory` is the operation's scratch memory, or some of the core's that came
+ * from bm_mem.alloc; a host whose devices want more than bm_mem's alignment copies it. 64-bit
+ * loads and stores must be atomic.
  *
  * Requests in flight: a host opens a section before bm_route() and closes it when the I/O it then
  * issued has ended (before it starts an operation for that I/O, if it failed). BM_STEP_QUIESCE
@@ -96,6 +102,9 @@ struct bm_route {
 	u64 count;  /* sectors, from the start of the request; the rest: ask again */
 };
 
+/* About the medium? Then it may be remapped; all other errors are passed through. Any context. */
+bool bm_is_medium(int error);
+
 /* Where [sector, sector + count) of main goes, as far as it goes to one place. Lock-free. */
 void bm_route(const struct bm *bm, enum bm_request request, u64 sector, u64 count,
 	      struct bm_route *route);
@@ -124,7 +133,7 @@ enum bm_op_kind {
 enum bm_op_flags {
 	BM_OP_FAILED = 1 << 0, /* READ, WRITE, ZERO: the whole range was tried and failed */
 	BM_OP_FUA = 1 << 1,    /* WRITE, ZERO: durable when done */
-	BM_OP_FORCE = 1 << 2,  /* REMOVE: let go of what can't be copied back (it stays pending) */
+	BM_OP_FORCE = 1 << 2,  /* REMOVE: let go of what can't be copied back: it is lost */
 	BM_OP_MAY_TRIM = 1 << 3,  /* ZERO: may deallocate */
 	BM_OP_REPAIR_IT = 1 << 4, /* CHECK */
 	BM_OP_NO_COPY = 1 << 5,   /* ADD: do not read main, the blocks are lost */
@@ -211,7 +220,9 @@ struct bm_op_state {
 	u8 state;     /* enum bm_state of the piece */
 	u8 outcome;   /* of the commit */
 	bool waiting; /* in one of the lists of those who wait */
-	bool limbo;   /* the outcome of its commit is unknown */
+	bool limbo;   /* the outcome of a commit of its is unknown */
+	bool unsure;  /* that of the last one is */
+	bool unheld;  /* a read in limbo, without its range */
 	bool flush;   /* the spare must be flushed before the commit */
 	bool fixed;   /* the spare block is given, not to be chosen */
 	bool alive;   /* main did something right during this operation */

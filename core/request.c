@@ -41,6 +41,10 @@ static void grow_chunk(struct bm_op_state *st)
 static void finish(struct bm *bm, struct bm_op *op)
 {
 	bm_let_go(bm, op);
+	if (op->state.unheld) {
+		bm->unheld--;
+		bm_wake(bm);
+	}
 	op->done = bm_sectors(bm, op->state.at - op->state.first);
 	if (op->error)
 		note_bad(bm, op);
@@ -359,9 +363,12 @@ enum bm_verdict bm_op_read(struct bm *bm, struct bm_op *op)
 
 	CO_BEGIN(op, CO_OP);
 	CO_AWAIT(bm, op, CO_OP, bm_held_now(bm, op, st->first, st->last));
+	/* In limbo the range can't be held; nothing changes the map then, and limbo waits for us.
+	 */
+	st->unheld = st->error;
+	bm->unheld += st->unheld;
 	bm_step_io(op, BM_STEP_QUIESCE, BM_MAIN, 0, 0);
 	CO_STEP(op, CO_OP);
-	/* In limbo the range can't be held, but nothing changes the map either. */
 	for (st->error = 0; !st->error && st->at < st->last;) {
 		bm_find_piece(bm, op);
 		if (has_contents(op)) {
@@ -386,7 +393,8 @@ enum bm_verdict bm_op_discard(struct bm *bm, struct bm_op *op)
 
 	CO_BEGIN(op, CO_OP);
 	CO_AWAIT(bm, op, CO_OP, bm_held_now(bm, op, st->first, st->last));
-	op->error = st->error;
+	if (st->error)
+		CO_RETURN(op, CO_OP); /* limbo: a discard is only a hint */
 	while (!op->error && st->at < st->last) {
 		bm_find_piece(bm, op);
 		st->length = st->piece;

@@ -20,6 +20,10 @@ int bm_spare_init(struct bm *bm)
 	s->hole_end = (super->log_start[0] + length + (1u << shift) - 1) >> shift;
 	if (s->hole_end <= s->start || s->hole_start >= s->end)
 		s->hole_start = s->hole_end = s->end;
+	if (s->hole_start < s->start)
+		s->hole_start = s->start;
+	if (s->hole_end > s->end)
+		s->hole_end = s->end;
 	s->total = s->end - s->start - (s->hole_end - s->hole_start);
 	s->cursor = s->start;
 	s->nchunks = (s->end + BM_SPARE_CHUNK - 1) / BM_SPARE_CHUNK;
@@ -107,8 +111,8 @@ int bm_spare_claim(struct bm *bm, u64 block, u64 count)
 	return 0;
 }
 
-/* Reserve exactly these. -ERANGE off the spare, -EPERM metadata, -EBUSY taken, -ENOMEM. */
-int bm_spare_take(struct bm *bm, u64 block, u64 count)
+/* May exactly these be reserved? -ERANGE off the spare, -EPERM metadata, -EBUSY taken. */
+int bm_spare_check(const struct bm *bm, u64 block, u64 count)
 {
 	u64 i;
 
@@ -119,7 +123,15 @@ int bm_spare_take(struct bm *bm, u64 block, u64 count)
 	for (i = 0; i < count; i++)
 		if (taken(&bm->spare, block + i))
 			return -EBUSY;
-	return bm_spare_claim(bm, block, count);
+	return 0;
+}
+
+/* Reserve exactly these; also -ENOMEM. */
+int bm_spare_take(struct bm *bm, u64 block, u64 count)
+{
+	int error = bm_spare_check(bm, block, count);
+
+	return error ? error : bm_spare_claim(bm, block, count);
 }
 
 /* Bad blocks stay taken. */

@@ -20,11 +20,6 @@ struct request {
 	bool fua, may_trim;
 };
 
-static bool is_medium(int err)
-{
-	return err == -EIO || err == -ENODATA || err == -EILSEQ;
-}
-
 /* ---- the core's serialisation ---- */
 
 static size_t events_take(struct remap *r, struct bm_event *events)
@@ -138,7 +133,8 @@ static int step_run(struct remap *r, struct bm_op *op)
 {
 	struct runner *runner = op->host;
 	struct bm_step *s = &op->step;
-	char *memory = s->memory ? s->memory : runner->client + s->offset;
+	char *client = runner->client ? runner->client + s->offset : NULL;
+	char *memory = s->memory ? s->memory : client;
 	uint64_t offset = s->sector << BM_SECTOR_SHIFT;
 	uint64_t length = (uint64_t)s->count << BM_SECTOR_SHIFT;
 
@@ -302,7 +298,7 @@ static int piece_run(struct remap *r, const struct request *q, uint64_t *done)
 	case BM_TO_MAIN:
 	case BM_TO_SPARE:
 		err = piece_on_device(r, q, &route);
-		by_core = failed = is_medium(err) && q->kind != BM_REQ_DISCARD;
+		by_core = failed = bm_is_medium(err) && q->kind != BM_REQ_DISCARD;
 		break;
 	case BM_TO_CORE:
 		by_core = true;

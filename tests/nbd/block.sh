@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Block devices, as loop devices show them: direct I/O, 512 and 4096 bytes, and who else holds one.
+# shellcheck disable=SC2154 # loop_NAME: loop() sets them
 . "$(dirname "$0")/lib.sh"
 need losetup
 [ "$(id -u)" -eq 0 ] || { echo "loop devices need root"; exit 77; }

@@ -166,16 +166,6 @@ static void look(const struct host *host)
 	}
 }
 
-static void reopen(struct host *host)
-{
-	struct host *child = explore_child(&ex, host, 0);
-	int error = explore_recover(&ex, host, child);
-
-	if (error != 0)
-		report_fail("the spare can't be opened: %d", error);
-	host_halt(child);
-}
-
 static void describe(u32 depth)
 {
 	static const char *const names[] = { "write ", "bad-write ", "bad-read ", "add ",
@@ -200,7 +190,7 @@ static void descend(struct host *host, u32 depth, u32 length, u32 reopened,
 		report->count[COUNT_RUNS]++;
 		look(host);
 		if (depth < reopened)
-			reopen(host);
+			explore_same(&ex, host);
 		if (depth + 1 < length)
 			descend(host, depth + 1, length, reopened, args);
 		restore(&saved[depth], host);

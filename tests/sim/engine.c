@@ -18,7 +18,7 @@ void case_cut(const struct case_args *args)
 
 	stage_init(&stage, args->script);
 	explore_init(&ex, &args->script->geometry);
-	for (u64 round = 0; round < (args->proof && !big && !heavy ? 16 : 1); round++) {
+	for (u64 round = 0; round < (!args->proof || big ? 1 : heavy ? 4 : 16); round++) {
 		struct host *host = stage_reset(&stage);
 
 		ex.seed = args->seed + round;

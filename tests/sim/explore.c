@@ -548,6 +548,27 @@ static void copy_destroy(const struct explorer *ex, struct host *child, u32 copy
 	disk_set(spare, bm_super_sector(s->spare_sectors, copy), disk_zeroes);
 }
 
+/* The map that comes back is the one that the core has, block for block. */
+static void same_map(const struct host *host, const struct host *child)
+{
+	struct bm_status status;
+
+	bm_get_status(host->bm, &status);
+	if (!status.limbo && explore_fingerprint(host) != explore_fingerprint(child))
+		report_fail("the map that is read back is not the one that was committed");
+}
+
+void explore_same(struct explorer *ex, struct host *host)
+{
+	struct host *child = explore_child(ex, host, 0);
+	int error = explore_recover(ex, host, child);
+
+	if (error != 0)
+		report_fail("the spare can't be opened: %d", error);
+	same_map(host, child);
+	host_halt(child);
+}
+
 static void explore_one_copy(struct explorer *ex, struct host *host)
 {
 	for (u32 i = 0; i < 4; i++) {
@@ -559,6 +580,7 @@ static void explore_one_copy(struct explorer *ex, struct host *host)
 		if (error != 0)
 			report_fail("with copy %u of the metadata %s the spare can't be opened: %d",
 				    i % 2, i < 2 ? "zeroed" : "unreadable", error);
+		same_map(host, child);
 		host_halt(child);
 	}
 }

@@ -58,6 +58,9 @@ int explore_recover(struct explorer *ex, const struct host *origin, struct host 
 /* The child of a level, its disks as the host's after a cut that lost everything unflushed. */
 struct host *explore_child(struct explorer *ex, const struct host *host, u32 level);
 
+/* At rest, with nothing in doubt: what a cut leaves now means exactly what the core has in mind. */
+void explore_same(struct explorer *ex, struct host *host);
+
 /* What the core has mapped makes sense in itself. */
 void explore_structure(const struct host *host);
 

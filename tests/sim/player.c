@@ -247,6 +247,7 @@ void stage_check(struct stage *stage, struct explorer *ex)
 		explore_structure(host);
 		host_read_all(host);
 		host_do(host, TASK_FLUSH, 0, 0, false);
+		explore_same(ex, host);
 	}
 	child = explore_child(ex, host, 0);
 	error = explore_recover(ex, host, child);

@@ -37,6 +37,13 @@ static void run_nothing(struct player *p)
 	(void)p;
 }
 
+/* A map that takes several blocks of the log to write down. */
+static void setup_many(struct player *p)
+{
+	for (u32 i = 0; i < 60; i++)
+		play_add(p, 5 * i, 1 + i % 4);
+}
+
 static const struct script lives[] = {
 	{ .name = "random-512",
 	  .run = run_nothing,
@@ -60,6 +67,14 @@ static const struct script lives[] = {
 			.spare_sectors = 400,
 			.discards = true,
 			.scratch = 8 } },
+	{ .name = "random-many",
+	  .setup = setup_many,
+	  .run = run_nothing,
+	  .geometry = { .block_size = 512,
+			.log_size = 512,
+			.main_sectors = 300,
+			.spare_sectors = 400,
+			.scratch = 16 } },
 	{ .name = "random-4k",
 	  .run = run_nothing,
 	  .geometry = { .block_size = 4096,
@@ -288,6 +303,8 @@ static void live(const struct case_args *args, const struct script *script, u64 
 		if (life.host->stop || chance(&life, 25) == 0) {
 			cut(&life);
 			come_back(&life);
+		} else if (chance(&life, 6) == 0) {
+			explore_same(&ex, life.host);
 		}
 	}
 	mend(&life.p);

@@ -284,6 +284,42 @@ static void run_compaction(struct player *p)
 	}
 }
 
+static void setup_runs(struct player *p)
+{
+	for (u32 i = 0; i < 45; i++)
+		play_add(p, 4 * i, 1 + i % 4);
+}
+
+/* Runs of all lengths, cut, joined and let go of while passes go by. */
+static void run_runs(struct player *p)
+{
+	u64 dice = p->seed;
+
+	for (u32 i = 0; i < 70; i++) {
+		u64 block = rng_below(&dice, 180), count = 1 + rng_below(&dice, 9);
+
+		switch (rng_below(&dice, 6)) {
+		case 0:
+		case 1:
+			play_op(p, BM_OP_REMOVE, block, count, 0, 0, ANY_RESULT);
+			break;
+		case 2:
+			play_op(p, BM_OP_ADD, block, count, 0, BM_NOWHERE, ANY_RESULT);
+			break;
+		case 3:
+			play_op(p, BM_OP_ADD, block, count, BM_OP_NO_COPY, BM_NOWHERE, ANY_RESULT);
+			break;
+		case 4:
+			spare_bad_write(p, rng_below(&dice, 200), 1 + rng_below(&dice, 2));
+			break;
+		default:
+			bad_write(p, block, count);
+			play_fua(p, block, count);
+			mend(p);
+		}
+	}
+}
+
 static void setup_growing(struct player *p)
 {
 	for (u32 i = 0; i < 560; i++)
@@ -443,6 +479,11 @@ static void run_reuse(struct player *p)
 		.block_size = 512, .log_size = 4096, .main_sectors = 80, .spare_sectors = 400,     \
 		.scratch = 16                                                                      \
 	}
+#define G_RUNS                                                                                     \
+	{                                                                                          \
+		.block_size = 512, .log_size = 512, .main_sectors = 200, .spare_sectors = 400,     \
+		.scratch = 16                                                                      \
+	}
 #define G_RING                                                                                     \
 	{                                                                                          \
 		.block_size = 512, .log_size = 512, .main_sectors = 1400, .spare_sectors = 1024    \
@@ -488,6 +529,7 @@ const struct script scripts[] = {
 	SCRIPT("limbo-through", NULL, run_limbo, G_THROUGH),
 	SCRIPT("compaction", setup_many, run_compaction, G_MANY, .heavy = true),
 	SCRIPT("compaction-biglog", setup_many, run_compaction, G_MANY_4K, .heavy = true),
+	SCRIPT("runs", setup_runs, run_runs, G_RUNS, .heavy = true),
 	SCRIPT("ring", setup_growing, run_ring, G_RING, .heavy = true),
 	SCRIPT("batch", setup_batch, run_batch, G_MANY, .heavy = true, .interleaved = true),
 	SCRIPT("group", NULL, run_group, G_512, .interleaved = true),

@@ -167,6 +167,8 @@ static void op_end(struct host *host, struct task *task)
 {
 	struct bm_op *op = &task->op;
 
+	if (op->kind == BM_OP_SCRUB && range_fits(host, op->sector, op->count))
+		place_may(host, op->sector, op->count, PLACE_MAPPED);
 	if (!op_changes_map(op) || !range_fits(host, op->sector, op->count))
 		return;
 	if (op->kind == BM_OP_ADD && (op->flags & BM_OP_NO_COPY) && op->count != 0)
