@@ -45,7 +45,7 @@ fail()
 show_logs()
 {
 	for file in "$dir"/*.log; do
-		[ ! -s "$file" ] || { echo "--- $(basename "$file"):"; tail -n 15 "$file"; } >&2
+		[ ! -s "$file" ] || { echo "--- $(basename "$file"):"; head -n 10 "$file"; tail -n 10 "$file"; } >&2
 	done
 }
 
@@ -187,10 +187,11 @@ read_sector()
 # ---- the load ----
 
 # fio_on OPTION ...: every block of the first part of accounts.db, in random order, then verified.
-# Its nbd engine would wait for ever for a server that has died, hence the limit.
+# Its nbd engine would ask a server that has died for ever, hence the limit. A process of its own, to
+# be ended by the id of the subshell it replaces: call it as ( fio_on ... ).
 fio_on()
 {
-	timeout -k 1 60 fio --name=accounts --thread --rw=randwrite --bs=4k --iodepth=16 \
+	exec timeout -k 1 60 fio --name=accounts --thread --rw=randwrite --bs=4k --iodepth=16 \
 		--offset=$((load_first * 4096)) --size=$((load_count * 4096)) \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --randseed=42 "$@" >"$dir/fio.log" 2>&1
 }
@@ -303,7 +304,7 @@ show_today()
 	note "qemu-io, photos/07.jpg: $(cat "$dir/qemu-io.log")"
 	! write_blocks "$main_uri" "$dir/disk.img" "$table" 1 || fail "a bad block took a write"
 	note "qemu-io, the inode table: $(cat "$dir/qemu-io.log")"
-	! fio_on --ioengine=nbd --uri="$main_uri" || fail "fio wrote where writes fail"
+	! (fio_on --ioengine=nbd --uri="$main_uri") || fail "fio wrote where writes fail"
 	note "fio, accounts.db: $(grep -o 'io_u error.*' "$dir/fio.log" | head -n 1)"
 }
 
@@ -392,7 +393,7 @@ work_on()
 {
 	step '7. Work goes on: fio, 16 at once, with verification'
 	before=$(listed w | wc -l)
-	fio_on --ioengine=nbd --uri="$uri" || fail "fio"
+	(fio_on --ioengine=nbd --uri="$uri") || fail "fio"
 	after=$(listed w | wc -l)
 	[ "$after" -gt "$before" ] || fail "no damage grew"
 	note "fio: $load_count blocks written and verified; meanwhile $((after - before)) more sectors went bad"
@@ -433,7 +434,7 @@ kill_server()
 check_at_end()
 {
 	step '9. At the end'
-	fio_on --ioengine=nbd --uri="$uri" || fail "fio after the kill"
+	(fio_on --ioengine=nbd --uri="$uri") || fail "fio after the kill"
 	"$blkmend" scrub demo start --progress-json >"$dir/scrub.log" 2>&1 || fail "scrub"
 	in_map pending >"$dir/pending"
 	[ ! -s "$dir/pending" ] || fail "pending: $(tr '\n' ' ' <"$dir/pending")"
@@ -441,7 +442,7 @@ check_at_end()
 	check_files "$uri"
 	[ ! -s "$dir/broken" ] || fail "these files differ: $(tr '\n' ' ' <"$dir/broken")"
 	note "e2fsck: clean; all $(wc -l <"$dir/whole") files compared and whole"
-	fio_on --ioengine=psync --filename="$dir/copy.img" --verify_only || fail "fio --verify_only"
+	(fio_on --ioengine=psync --filename="$dir/copy.img" --verify_only) || fail "fio --verify_only"
 	note 'fio --verify_only on the copy: accounts.db holds what was written last'
 	check_mapped_are_bad
 	mkdir -p "$build/demo"

@@ -20,8 +20,8 @@ typedef void case_fn(const struct case_args *args);
 case_fn case_cut, case_fault, case_fault_cut, case_alloc, case_race, case_race_listed;
 /* damage.c: metadata that is not as it was written */
 case_fn case_flips, case_flips_both, case_stale, case_swapped, case_supers, case_mixture;
-/* bounded.c, random.c */
-case_fn case_bounded, case_random;
+/* bounded.c, random.c, logs.c */
+case_fn case_bounded, case_random, case_log;
 /* promises.c: breaker, non-medium errors, read-only */
 case_fn case_breaker, case_not_medium, case_read_only, case_full;
 

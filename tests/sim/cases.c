@@ -41,6 +41,7 @@ static const struct case_entry entries[] = {
 	{ .name = "mixture", .fn = case_mixture },
 	{ .name = "bounded", .fn = case_bounded, .parts = 20 },
 	{ .name = "random", .fn = case_random, .parts = 8 },
+	{ .name = "log", .fn = case_log, .parts = 4 },
 	{ .name = "breaker", .fn = case_breaker },
 	{ .name = "not-medium", .fn = case_not_medium },
 	{ .name = "read-only", .fn = case_read_only },
