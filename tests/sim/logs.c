@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHANGES 400u
+#define CHANGES 300u
 
 static struct stage stage;
 static struct explorer ex;
@@ -82,9 +82,32 @@ static void change(struct player *p, u64 *dice, u64 *last)
 	}
 }
 
+/* So many changes at once that they fill a block, and the pass has to wait. */
+static void crowd(struct player *p, u64 *dice, u64 last)
+{
+	u64 blocks = p->host->config.main_sectors, block = (last + rng_below(dice, 60)) % blocks;
+	u32 writes = 3 + (u32)rng_below(dice, 4);
+
+	for (u32 i = 0; i < writes && block + 12 < blocks; i++) {
+		for (u32 k = 0; k < 8; k++)
+			if (rng_below(dice, 3) != 0)
+				bad_write(p, block + k, 1);
+		play_later(p, TASK_WRITE, block, 8, false);
+		block += 8 + rng_below(dice, 3);
+		if (rng_below(dice, 4) == 0)
+			block = rng_below(dice, blocks);
+	}
+	if (block + 200 < blocks)
+		play_op_later(p, rng_below(dice, 2) ? BM_OP_ADD : BM_OP_REMOVE, block,
+			      1 + rng_below(dice, 150), BM_OP_NO_COPY | BM_OP_FORCE);
+	play_go(p);
+	mend(p);
+}
+
 static void log_life(const struct case_args *args, const struct script *script, u64 seed)
 {
 	u64 dice = seed, last = 0;
+	struct chooser chooser = { .mode = CHOOSE_RANDOM, .random = seed, .salt = seed };
 	struct player p = { .per = 1 };
 
 	(void)args;
@@ -92,9 +115,12 @@ static void log_life(const struct case_args *args, const struct script *script, 
 	p.host->lenient = true;
 	if (!stage_play(&stage, true, 0))
 		report_fail("can't be opened");
+	p.host->chooser = &chooser;
 	for (u32 i = 0; i < script->geometry.main_sectors / 9; i++)
 		play_op(&p, BM_OP_ADD, 5 * i, 1 + i % 3, BM_OP_NO_COPY, BM_NOWHERE, ANY_RESULT);
 	for (u32 i = 0; i < CHANGES; i++) {
+		if (rng_below(&dice, 4) == 0)
+			crowd(&p, &dice, last);
 		change(&p, &dice, &last);
 		explore_same(&ex, p.host);
 	}
@@ -103,7 +129,7 @@ static void log_life(const struct case_args *args, const struct script *script, 
 
 void case_log(const struct case_args *args)
 {
-	u64 rounds = args->proof ? 200 : 2;
+	u64 rounds = args->proof ? 150 : 2;
 
 	for (u32 which = 0; which < sizeof(logs) / sizeof(*logs); which++) {
 		stage_init(&stage, &logs[which]);
