@@ -191,6 +191,7 @@ read_sector()
 # be ended by the id of the subshell it replaces: call it as ( fio_on ... ).
 fio_on()
 {
+	cd "$dir" # where it leaves what it leaves
 	exec timeout -k 1 60 fio --name=accounts --thread --rw=randwrite --bs=4k --iodepth=16 \
 		--offset=$((load_first * 4096)) --size=$((load_count * 4096)) \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --randseed=42 "$@" >"$dir/fio.log" 2>&1
@@ -200,7 +201,7 @@ fio_on()
 # qemu-io says so when a write was acknowledged.
 start_writers()
 {
-	load_pids=
+	load_pids=$fio_pid
 	for writer in 0 1 2; do
 		writes=$dir/writes$writer
 		awk -v writer=$writer -v first="$ack_first" -v count="$ack_count" 'BEGIN {
@@ -404,18 +405,24 @@ work_on()
 kill_server()
 {
 	step '8. kill -9 in the middle of writing'
-	fio_on --ioengine=nbd --uri="$uri" --time_based --runtime=60 --do_verify=0 &
+	fio_on --ioengine=nbd --uri="$uri" --time_based --runtime=60 --do_verify=0 \
+		--exec_prerun="touch fio.runs" &
 	fio_pid=$!
+	until [ -e "$dir/fio.runs" ]; do
+		kill -0 "$fio_pid" 2>/dev/null || fail "fio ended by itself"
+		sleep 0.02
+	done
 	start_writers
 	while [ "$(count_acks)" -lt $((ack_count / 2)) ]; do
 		kill -0 "$serve_pid" 2>/dev/null || fail "the server ended by itself"
 		sleep 0.02
 	done
 	kill -9 "$serve_pid"
-	for pid in $serve_pid $load_pids; do
+	wait "$serve_pid" 2>/dev/null || :
+	end_process "$fio_pid"
+	for pid in $load_pids; do
 		wait "$pid" 2>/dev/null || :
 	done
-	end_process "$fio_pid"
 	serve_pid='' load_pids=''
 	acks=$(count_acks)
 	[ "$acks" -lt "$ack_count" ] || fail "killed too late: all $ack_count writes were acknowledged"

@@ -68,13 +68,10 @@ static void cell_add(const struct model *model, struct model_cell *cell,
 		     const struct model_value *value)
 {
 	cell_sweep(model, cell);
-	if (cell->count == MODEL_VALUES) {
-		if (model->anything)
-			return;
-		fprintf(stderr, "simulator: too many values of one sector\n");
-		abort();
-	}
-	cell->value[cell->count++] = *value;
+	if (cell->count == MODEL_VALUES)
+		cell->blur = true;
+	else
+		cell->value[cell->count++] = *value;
 }
 
 u64 model_begin(struct model *model, u32 id, u64 sector, u64 count)
@@ -118,6 +115,7 @@ void model_end(struct model *model, u32 id, u64 sector, u64 count, u64 begun, in
 				continue;
 			v->ended = model->now;
 			v->acked = error == 0;
+			cell->blur &= !v->acked;
 			if (v->acked)
 				cell_supersede(cell, v, model->now, true,
 					       durable || model->through);
@@ -181,7 +179,7 @@ bool model_allows(const struct model *model, u64 sector, u32 id, u64 begun)
 {
 	const struct model_cell *cell = &model->cell[sector];
 
-	if (model->anything)
+	if (model->anything || cell->blur)
 		return true;
 	for (u32 i = 0; i < cell->count; i++)
 		if (cell->value[i].id == id &&
@@ -194,7 +192,7 @@ bool model_allows_after_cut(const struct model *model, u64 sector, u32 id)
 {
 	const struct model_cell *cell = &model->cell[sector];
 
-	if (model->anything)
+	if (model->anything || cell->blur)
 		return true;
 	for (u32 i = 0; i < cell->count; i++)
 		if (cell->value[i].id == id && !cell->value[i].perished)
@@ -205,6 +203,7 @@ bool model_allows_after_cut(const struct model *model, u64 sector, u32 id)
 void model_saw(struct model *model, u64 sector, u32 id)
 {
 	model->cell[sector].count = 1;
+	model->cell[sector].blur = false;
 	model->cell[sector].value[0] = (struct model_value){
 		.id = id, .begun = model->now, .ended = model->now, .acked = true
 	};

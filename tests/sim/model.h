@@ -35,6 +35,7 @@ struct model_value {
 struct model_cell {
 	struct model_value value[MODEL_VALUES];
 	u32 count;
+	bool blur; /* so many writes have failed here that anything may be true */
 };
 
 struct model {
