@@ -355,41 +355,50 @@ void bm_get_status(struct bm *bm, struct bm_status *s)
 	s->health = bm_health(s, &s->health_why);
 }
 
-static bool walk(const struct bm *bm, const struct bm_index *index, u64 *at,
+/* Does the entry right after e continue it? */
+static bool continued(const struct bm_index *index, const struct bm_entry *e, struct bm_entry *next)
+{
+	return bm_index_find(index, e->block + e->count, 1, next) && next->cont &&
+	       next->state == e->state &&
+	       (e->spare == BM_NO_BLOCK ? next->spare == e->spare
+					: next->spare == e->spare + e->count);
+}
+
+static bool walk(const struct bm *bm, const struct bm_index *index, u64 *at, u64 end,
 		 struct bm_extent *extent)
 {
+	u64 block = *at >> bm->block_shift, stop = end >> bm->block_shift;
 	struct bm_entry e, next;
 
-	if (!bm_index_next(index, *at >> bm->block_shift, &e))
+	if (block >= stop || !bm_index_find(index, block, stop - block, &e))
 		return false;
-	if (bm_sectors(bm, e.block) < *at) { /* begun in the middle */
-		u64 skip = (*at >> bm->block_shift) - e.block;
-
-		e.block += skip;
-		e.count -= (u32)skip;
-		e.spare += e.spare == BM_NO_BLOCK ? 0 : skip;
-	}
 	extent->sector = bm_sectors(bm, e.block);
 	extent->spare = e.spare == BM_NO_BLOCK ? BM_NOWHERE : bm_sectors(bm, e.spare);
 	extent->state = e.state;
 	extent->count = e.count;
-	while (bm_index_next(index, e.block + e.count, &next) && next.cont &&
-	       next.block == e.block + e.count && next.state == e.state &&
-	       (e.spare == BM_NO_BLOCK ? next.spare == e.spare : next.spare == e.spare + e.count)) {
+	while (e.block + e.count < stop && continued(index, &e, &next)) {
+		bm_index_next(index, next.block, &next);
 		extent->count += next.count;
 		e = next;
 	}
 	extent->count = bm_sectors(bm, extent->count);
+	if (extent->count > end - extent->sector)
+		extent->count = end - extent->sector;
 	*at = extent->sector + extent->count;
 	return true;
 }
 
 bool bm_walk(const struct bm *bm, u64 *at, struct bm_extent *extent)
 {
-	return walk(bm, &bm->map, at, extent);
+	return walk(bm, &bm->map, at, bm_sectors(bm, BM_MAX_BLOCKS), extent);
+}
+
+bool bm_walk_range(const struct bm *bm, u64 *at, u64 end, struct bm_extent *extent)
+{
+	return walk(bm, &bm->map, at, end, extent);
 }
 
 bool bm_walk_bad(const struct bm *bm, u64 *at, struct bm_extent *extent)
 {
-	return walk(bm, &bm->bad, at, extent);
+	return walk(bm, &bm->bad, at, bm_sectors(bm, BM_MAX_BLOCKS), extent);
 }

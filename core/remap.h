@@ -131,9 +131,9 @@ enum bm_op_kind {
 };
 
 enum bm_op_flags {
-	BM_OP_FAILED = 1 << 0, /* READ, WRITE, ZERO: the whole range was tried and failed */
-	BM_OP_FUA = 1 << 1,    /* WRITE, ZERO: durable when done */
-	BM_OP_FORCE = 1 << 2,  /* REMOVE: let go of what can't be copied back: it is lost */
+	BM_OP_FAILED = 1 << 0,    /* READ, WRITE, ZERO: the whole range was tried and failed */
+	BM_OP_FUA = 1 << 1,       /* WRITE, ZERO: durable when done */
+	BM_OP_FORCE = 1 << 2,     /* REMOVE: let go of what can't be copied back: it is lost */
 	BM_OP_MAY_TRIM = 1 << 3,  /* ZERO: may deallocate */
 	BM_OP_REPAIR_IT = 1 << 4, /* CHECK */
 	BM_OP_NO_COPY = 1 << 5,   /* ADD: do not read main, the blocks are lost */
@@ -362,6 +362,8 @@ struct bm_extent {
 	enum bm_state state;
 };
 bool bm_walk(const struct bm *bm, u64 *at, struct bm_extent *extent);
+/* The same, clipped to what lies before `end`; doesn't look further, so it is quick. */
+bool bm_walk_range(const struct bm *bm, u64 *at, u64 end, struct bm_extent *extent);
 /* The same for bad blocks of the spare (sector = spare's; spare = BM_NOWHERE). */
 bool bm_walk_bad(const struct bm *bm, u64 *at, struct bm_extent *extent);
 

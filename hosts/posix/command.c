@@ -157,6 +157,14 @@ size_t command_walk(struct remap *remap, bool bad, uint64_t *at, struct bm_exten
 	return n;
 }
 
+bool command_next(struct remap *remap, uint64_t *at, uint64_t end, struct bm_extent *extent)
+{
+	bool found = bm_walk_range(remap_hold(remap), at, end, extent);
+
+	remap_release(remap);
+	return found;
+}
+
 const char *command_state_name(enum bm_state state)
 {
 	static const char *const names[] = { "none", "mapped", "pending", "lost", "bad" };

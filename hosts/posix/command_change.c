@@ -10,15 +10,10 @@ void command_states_of(struct remap *remap, uint64_t sector, uint64_t count, uin
 	struct bm_extent e;
 
 	memset(sums, 0, BM_BAD * sizeof(*sums));
-	while (command_walk(remap, false, &at, &e, 1) && e.sector < end) {
-		uint64_t from = e.sector < sector ? sector : e.sector;
-		uint64_t to = e.sector + e.count < end ? e.sector + e.count : end;
-
-		if (to <= from || e.state >= BM_BAD)
-			continue;
-		sums[e.state] += to - from;
+	while (command_next(remap, &at, end, &e)) {
+		sums[e.state] += e.count;
 		if (e.spare != BM_NOWHERE)
-			sums[COMMAND_PLACED] += to - from;
+			sums[COMMAND_PLACED] += e.count;
 	}
 }
 
@@ -130,10 +125,10 @@ static int add_obstacle(const struct command *c, struct bm_op *op)
 	struct bm_status status;
 	struct bm_extent e;
 
-	while (command_walk(c->remap, false, &at, &e, 1) && e.sector < op->sector + op->count) {
+	while (command_next(c->remap, &at, op->sector + op->count, &e)) {
 		if (e.spare == BM_NOWHERE)
 			continue; /* unreadable on main: may well get a place */
-		op->bad = e.sector > op->sector ? e.sector : op->sector;
+		op->bad = e.sector;
 		return -EEXIST;
 	}
 	command_status_of(c->remap, &status);
@@ -167,7 +162,7 @@ json_t *command_add(const struct command *c)
 		return command_add_error(c, &op);
 	command_states_of(c->remap, sector, count, sums);
 	at = sector;
-	command_walk(c->remap, false, &at, &first, 1);
+	command_next(c->remap, &at, sector + count, &first);
 	return command_result(json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:o}", "sector", (json_int_t)sector, "count",
 		(json_int_t)count, "mapped", (json_int_t)sums[BM_MAPPED], "lost",
@@ -211,11 +206,11 @@ static int release_obstacle(const struct command *c, struct bm_op *op)
 	bool any = false;
 	struct bm_extent e;
 
-	while (command_walk(c->remap, false, &at, &e, 1) && e.sector < op->sector + op->count) {
+	while (command_next(c->remap, &at, op->sector + op->count, &e)) {
 		any = true;
 		if (e.state != BM_LOST || command_flag(c, "force"))
 			continue;
-		op->bad = e.sector > op->sector ? e.sector : op->sector;
+		op->bad = e.sector;
 		return -EIO;
 	}
 	return any ? 0 : -ENOENT;

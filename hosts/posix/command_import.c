@@ -37,9 +37,9 @@ static int add_gaps(const struct job *job, uint64_t sector, uint64_t end, struct
 		struct bm_extent e;
 		int err = 0;
 
-		if (command_walk(remap, false, &at, &e, 1) && e.sector < end) {
-			gap_end = e.sector > sector ? e.sector : sector;
-			next = e.sector + e.count < end ? e.sector + e.count : end;
+		if (command_next(remap, &at, end, &e)) {
+			gap_end = e.sector;
+			next = at;
 		}
 		if (gap_end > sector && !job->dry)
 			err = command_add_range(job->c, op, sector, gap_end - sector, BM_NOWHERE);

@@ -47,6 +47,9 @@ bool command_tell(const struct command *c, json_t *progress);
  */
 size_t command_walk(struct remap *remap, bool bad, uint64_t *at, struct bm_extent *extents,
 		    size_t max);
+
+/* The first extent of the map in [*at, end), clipped to that; *at becomes its end. */
+bool command_next(struct remap *remap, uint64_t *at, uint64_t end, struct bm_extent *extent);
 #define COMMAND_WALK 1024
 
 void command_status_of(struct remap *remap, struct bm_status *status);
