@@ -325,6 +325,44 @@ static void place_free(struct place *place)
 	free(place->uri);
 }
 
+/* Is it one of the versions that a client who hangs up may end? See hosts/nbd/hangup.c. */
+static bool nbdkit_aborts(void)
+{
+	unsigned int major, minor, patch;
+	FILE *pipe = popen("nbdkit --version 2>/dev/null", "re");
+	bool affected = false;
+
+	if (!pipe)
+		return false;
+	if (fscanf(pipe, "nbdkit %u.%u.%u", &major, &minor, &patch) == 3 && major == 1)
+		affected = (minor == 32 && patch >= 4) || (minor == 33 && patch <= 10);
+	pclose(pipe);
+	return affected;
+}
+
+/* The stopgap for that lies beside the plugin. Without it all works, but for such clients. */
+static void preload_stopgap(const char *plugin)
+{
+	const char *slash = strrchr(plugin, '/'), *others = getenv("LD_PRELOAD");
+	char *path, *all;
+
+	if (!slash || !nbdkit_aborts() ||
+	    asprintf(&path, "%.*s/blkmend-nbdkit-hangup.so", (int)(slash - plugin), plugin) < 0)
+		return;
+	if (access(path, R_OK)) {
+		fprintf(stderr,
+			"blkmend: %s is missing: with this version of nbdkit a client that hangs "
+			"up "
+			"can end the server\n",
+			path);
+	} else if (asprintf(&all, "%s%s%s", others ? others : "", others && *others ? ":" : "",
+			    path) >= 0) {
+		setenv("LD_PRELOAD", all, 1);
+		free(all);
+	}
+	free(path);
+}
+
 static int run(struct cli *cli, const struct place *place)
 {
 	struct words words = { 0 };
@@ -344,6 +382,7 @@ static int run(struct cli *cli, const struct place *place)
 	put_parameters(cli, place, plugin, &words);
 	if (words.failed)
 		return cli_fail_text(cli, EXIT_MEMORY, NULL);
+	preload_stopgap(plugin);
 	tell(cli, place);
 	execvp("nbdkit", (char *const *)words.word);
 	return cli_fail(cli, EXIT_DEVICE,

@@ -99,7 +99,7 @@ static void fault_log(struct life *life, u32 copy, int times, enum disk_outcome 
 	const struct bm_super *s = &life->host->super;
 
 	disk_fault(&life->host->disk[BM_SPARE],
-		   &(struct disk_fault){ .verbs = DISK_WRITE,
+		   &(struct disk_fault){ .verbs = times < 0 ? DISK_WRITE | DISK_READ : DISK_WRITE,
 					 .first = s->log_start[copy],
 					 .end = s->log_start[copy] +
 						s->log_max * (s->log_size / SECTOR),
@@ -112,7 +112,8 @@ static void fault_once(struct life *life)
 {
 	static const int errors[] = { -ENOLINK, -ETIMEDOUT, -EIO, -ENOMEM };
 
-	disk_fault(&life->host->disk[chance(life, 2)],
+	/* Where one copy may vanish, the other must not miss a block. */
+	disk_fault(&life->host->disk[life->bad_copy == 2 && chance(life, 2) ? BM_SPARE : BM_MAIN],
 		   &(struct disk_fault){ .verbs = DISK_ALL & ~(chance(life, 2) ? DISK_FLUSH : 0),
 					 .number = life->host->disk[0].ios + 1 + chance(life, 20),
 					 .error = errors[chance(life, 4)],
@@ -146,12 +147,15 @@ static void sprinkle(struct life *life)
 		spare_bad_read(&life->p, chance(life, room), 1);
 		break;
 	case 6:
-		if (life->bad_copy < 2)
+		/* A copy may be gone for a while, and come back as it was. */
+		if (life->bad_copy < 2 && chance(life, 3) == 0)
+			fault_log(life, life->bad_copy, -1, DISK_OLD);
+		else if (life->bad_copy < 2)
 			fault_log(life, life->bad_copy, 1 + (int)chance(life, 6),
 				  chance(life, DISK_TORN + 1));
 		break;
 	case 7:
-		if (chance(life, 4) != 0)
+		if (life->bad_copy < 2 || chance(life, 4) != 0)
 			break;
 		life->both_bad = true;
 		for (u32 copy = 0; copy < 2; copy++)
