@@ -101,6 +101,7 @@ static inline const struct bm_page *page_published(const struct bm_index *index,
 	/* A page is some cache lines, and waiting for them one by one is what takes long. */
 	__builtin_prefetch((const void *)((unsigned long)page + 64));
 	__builtin_prefetch((const void *)((unsigned long)page + 128));
+	__builtin_prefetch((const void *)((unsigned long)page + 192));
 	return page;
 }
 

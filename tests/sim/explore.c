@@ -30,7 +30,7 @@ void explore_init(struct explorer *ex, const struct geometry *geometry)
 	if (bm_super_layout(&ex->layout, NULL) != 0)
 		report_fail("a spare of %u sectors can't be laid out", geometry->spare_sectors);
 	for (u32 i = 0; i < EXPLORE_DEPTH; i++) {
-		arena_init(&ex->arena[i], 64u << 20);
+		arena_init(&ex->arena[i], 16u << 20);
 		host_init(&ex->child[i], geometry, &ex->arena[i], NULL);
 	}
 }
@@ -177,24 +177,32 @@ static bool may_be_refused(const struct explorer *ex, const struct host *origin,
 	       (error == -EUCLEAN || error == -EIO);
 }
 
+static void fault_log(struct explorer *ex, struct host *host, u32 copy, u32 verbs, int times)
+{
+	u64 size = (u64)ex->layout.log_max * (ex->layout.log_size / SECTOR);
+
+	disk_fault(&host->disk[BM_SPARE],
+		   &(struct disk_fault){ .verbs = verbs,
+					 .first = ex->layout.log_start[copy],
+					 .end = ex->layout.log_start[copy] + size,
+					 .error = -EIO,
+					 .times = times });
+}
+
 /*
- * Work on after a recovery that could write to neither copy of the log, though some of what it
- * wrote may be there: writes that need no mapping still go through, and must last.
+ * A session that does nothing but write blocks, in trouble: `away` is the copy of the log that it
+ * can neither read nor write, but which is back afterwards; or, with 2, both copies refuse a block
+ * of which some may have got there all the same. What it acknowledged must last.
  */
-static void life_refused(struct explorer *ex, const struct host *origin, struct host *child,
-			 u32 level)
+static void life_in_trouble(struct explorer *ex, const struct host *origin, struct host *child,
+			    u32 level, u32 away)
 {
 	u64 per = child->geometry.block_size / SECTOR, n;
 
 	for (u32 copy = 0; copy < 2; copy++)
-		disk_fault(&child->disk[BM_SPARE],
-			   &(struct disk_fault){ .verbs = DISK_WRITE,
-						 .first = ex->layout.log_start[copy],
-						 .end = ex->layout.log_start[copy] +
-							ex->layout.log_max *
-								(ex->layout.log_size / SECTOR),
-						 .error = -EIO,
-						 .times = 1 });
+		if (away == copy || away == 2)
+			fault_log(ex, child, copy, away == 2 ? DISK_WRITE : DISK_WRITE | DISK_READ,
+				  away == 2 ? 1 : -1);
 	model_copy(&ex->after, origin->model);
 	model_cut(&ex->after);
 	memset(child->place, PLACE_MAPPED | PLACE_UNMAPPED, child->geometry.main_sectors);
@@ -204,6 +212,7 @@ static void life_refused(struct explorer *ex, const struct host *origin, struct 
 		n = child->super.main_sectors / per;
 		for (u64 b = 0; b < n; b += 1 + n / 16)
 			host_do(child, TASK_WRITE, b * per, per, true);
+		disk_mend(&child->disk[BM_SPARE]);
 		explore_states(ex, child, child, level + 1);
 	}
 	child->model = origin->model;
@@ -246,7 +255,9 @@ static void state_try(struct explorer *ex, const struct host *origin, const stru
 	host_halt(child);
 	if (error == 0 && level == 0 && ex->afterlife != 0 &&
 	    rng_below(&ex->seed, ex->afterlife) == 0)
-		life_refused(ex, origin, state_child(ex, host, level, all, pick), level);
+		for (u32 away = 0; away <= 2; away++)
+			life_in_trouble(ex, origin, state_child(ex, host, level, all, pick), level,
+					away);
 }
 
 static bool pick_next(const struct choices *all, u32 *pick, int copy)

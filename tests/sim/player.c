@@ -164,8 +164,8 @@ void stage_init(struct stage *stage, const struct script *script)
 
 	memset(stage, 0, sizeof(*stage));
 	stage->script = script;
-	arena_init(&stage->base_arena, 256u << 20);
-	arena_init(&stage->arena, 1u << 30);
+	arena_init(&stage->base_arena, 32u << 20);
+	arena_init(&stage->arena, 96u << 20);
 	host_of(stage, base, &stage->base_model, &stage->base_arena);
 	host_of(stage, &stage->host, &stage->model, &stage->arena);
 	stage->mark = stage->arena.used;

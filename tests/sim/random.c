@@ -323,7 +323,7 @@ void case_random(const struct case_args *args)
 {
 	u64 lives_count = args->proof ? 4000 : 40;
 
-	arena_init(&spare_arena, 1u << 30);
+	arena_init(&spare_arena, 96u << 20);
 	for (u64 i = args->part; i < lives_count; i += args->parts) {
 		u64 seed = args->seed + i;
 
