@@ -48,6 +48,13 @@ static const struct case_entry entries[] = {
 	{ .name = "full", .fn = case_full },
 };
 
+/* With AddressSanitizer: to keep all that is freed would take as long as the tests themselves. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "quarantine_size_mb=8";
+}
+
 #define ENTRIES  (sizeof(entries) / sizeof(*entries))
 #define JOBS_MAX 4096
 
