@@ -112,12 +112,13 @@ static void put_health(const struct picture *p, const struct terminal *t, FILE *
 
 void picture_text(const struct picture *p, const struct terminal *t, FILE *out)
 {
+	unsigned long long remaps = get_number(p->status, "remaps");
 	unsigned int width = columns(t);
 	char size[NUMBER_HUMAN];
 
-	fprintf(out, "%s  %s, mode %s, %llu remaps\n\n", get_text(p->status, "name"),
+	fprintf(out, "%s  %s, mode %s, %llu remap%s\n\n", get_text(p->status, "name"),
 		number_human(get_number(p->status, "main_sectors") * BM_SECTOR, size),
-		get_text(p->status, "mode"), (unsigned long long)get_number(p->status, "remaps"));
+		get_text(p->status, "mode"), remaps, remaps == 1 ? "" : "s");
 	for (uint64_t i = 0; i < p->count; i += width) {
 		uint64_t last = i + width < p->count ? i + width : p->count;
 

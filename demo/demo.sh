@@ -240,7 +240,7 @@ make_filesystem()
 	head -c 24M /dev/urandom >"$dir/files/accounts.db"
 	(cd "$dir/files" && find . -type f ! -name accounts.db -print0 | sort -z |
 		xargs -0 sha256sum) >"$dir/sums"
-	mke2fs -q -F -t ext4 -b 4096 -L demo -d "$dir/files" "$dir/disk.img" 256M 2>"$dir/mke2fs.log"
+	mke2fs -q -F -t ext4 -b 4096 -L demo -d "$dir/files" "$dir/disk.img" 256M >"$dir/mke2fs.log" 2>&1
 	e2fsck -fn "$dir/disk.img" >"$dir/e2fsck.log" 2>&1 || fail "the fresh filesystem is not clean"
 	note "$(wc -l <"$dir/sums") files, $(du -sm "$dir/files" | cut -f1) MiB in a filesystem of 256 MiB"
 	rm -rf "$dir/files"
