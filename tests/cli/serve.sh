@@ -38,7 +38,7 @@ done
 expect "add" 0 'sectors 1000-1007: on the spare' blkmend add main 1000-1007
 expect "add again" 5 'main: sector 1000 is already remapped' blkmend add main 1000+8
 expect "export" 0 '^1000 1001' blkmend export main -b 512
-expect "map" 0 'main  8 MiB, mode rw, 1 remaps' blkmend map main
+expect "map" 0 'main  8 MiB, mode rw, 1 remap' blkmend map main
 expect "map --format svg" 0 '</svg>' blkmend map main --format svg
 expect "health" 0 '8 sectors live on the spare' blkmend health main
 expect "check" 0 'main: clean' blkmend check main

@@ -122,6 +122,8 @@ static void log_life(const struct case_args *args, const struct script *script, 
 		if (rng_below(&dice, 4) == 0)
 			crowd(&p, &dice, last);
 		change(&p, &dice, &last);
+		if (i % 8 == 7)
+			play_flush(&p); /* or the model has to remember too much */
 		explore_same(&ex, p.host);
 	}
 	host_halt(p.host);

@@ -115,7 +115,6 @@ void model_end(struct model *model, u32 id, u64 sector, u64 count, u64 begun, in
 				continue;
 			v->ended = model->now;
 			v->acked = error == 0;
-			cell->blur &= !v->acked;
 			if (v->acked)
 				cell_supersede(cell, v, model->now, true,
 					       durable || model->through);

@@ -35,7 +35,7 @@ struct model_value {
 struct model_cell {
 	struct model_value value[MODEL_VALUES];
 	u32 count;
-	bool blur; /* so many writes have failed here that anything may be true */
+	bool blur; /* more values than there is room for: anything may be true */
 };
 
 struct model {
