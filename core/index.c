@@ -98,10 +98,8 @@ static inline const struct bm_page *page_published(const struct bm_index *index,
 	const struct bm_table *table = bm_load_acquire(&index->table);
 	const struct bm_page *page = bm_load_acquire(&table->slot[bm_slot(table, region)]);
 
-	/* A page is some cache lines, and waiting for them one by one is what takes long. */
+	/* A page is some cache lines; what is wanted of it is most often in the first two. */
 	__builtin_prefetch((const void *)((unsigned long)page + 64));
-	__builtin_prefetch((const void *)((unsigned long)page + 128));
-	__builtin_prefetch((const void *)((unsigned long)page + 192));
 	return page;
 }
 
@@ -110,7 +108,7 @@ static inline u32 page_find(const struct bm_page *page, u64 block, u64 end)
 {
 	u32 at = bm_page_first(page, block);
 
-	return at < page->n && bm_key_block(page->key[at]) < end ? at : page->n;
+	return at < page->n && bm_key_block(page->cell[at].key) < end ? at : page->n;
 }
 
 static bool index_scan(const struct bm_index *index, u64 block, u64 end, bool staged,
@@ -168,36 +166,44 @@ static bool index_find(const struct bm_index *index, u64 block, u64 count, bool 
 	return true;
 }
 
+bool bm_index_find_far(const struct bm_index *index, u64 block, u64 count, struct bm_entry *e)
+{
+	return index_find(index, block, count, false, e);
+}
+
+/* As bm_page_get() and entry_clip() would, but at once: this is the way of most I/O. */
 bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count, struct bm_entry *e)
 {
-	u64 end = block + count, start, stop;
-	const struct bm_page *page;
-	const u64 *key;
+	const struct bm_page *page = page_published(index, block >> BM_REGION_SHIFT);
+	const struct bm_cell *cell;
+	u64 key, off, left;
 
-	/* A count of 0 goes that way too. */
-	if (count - 1 >= BM_REGION - (block & BM_REGION_MASK))
+	if (!page)
+		return false;
+	if (!bm_page_sealed(page))
 		return index_find(index, block, count, false, e);
-	page = page_published(index, block >> BM_REGION_SHIFT);
-	if (!page || !page->n)
-		return false;
-	key = bm_page_near(page, block);
-	if (bm_key_end(*key) <= block && ++key == page->key + page->n)
-		return false;
-	start = bm_key_block(*key);
-	if (start >= end)
-		return false;
-	/* As bm_page_get() and entry_clip() would, but at once: this is the way of most I/O. */
-	stop = bm_key_end(*key) < end ? bm_key_end(*key) : end;
-	e->spare = bm_key_spare(*key, bm_page_low(page)[key - page->key]);
-	e->state = (enum bm_state)bm_key_state(*key);
-	e->cont = bm_key_cont(*key);
-	if (start < block) {
-		if (e->spare != BM_NO_BLOCK)
-			e->spare += block - start;
-		start = block;
+	cell = bm_page_guided(page, block);
+	key = cell->key;
+	off = block - bm_key_block(key);
+	left = bm_key_count(key) - off;
+	if (off >= bm_key_count(key)) {
+		if (bm_key_block(key) < block && ++cell == page->cell + page->n)
+			return false;
+		key = cell->key;
+		if (bm_key_block(key) - block >= count)
+			return false;
+		count -= bm_key_block(key) - block;
+		block = bm_key_block(key);
+		left = bm_key_count(key);
+		off = 0;
 	}
-	e->block = start;
-	e->count = (u32)(stop - start);
+	e->block = block;
+	e->spare = bm_key_spare(key, cell->low);
+	if (e->spare != BM_NO_BLOCK)
+		e->spare += off;
+	e->count = (u32)(left < count ? left : count);
+	e->state = (enum bm_state)bm_key_state(key);
+	e->cont = bm_key_cont(key);
 	return true;
 }
 
@@ -326,6 +332,7 @@ static int group_merge(struct bm_index *index, u32 base, u32 depth)
 		if (page)
 			bm_page_merge(merged, page);
 	}
+	bm_page_seal(merged);
 	for (slot = base; slot < end;) {
 		page = table->slot[slot];
 		/* As one store a slot is all a reader sees, the order of stores doesn't matter. */
@@ -515,7 +522,10 @@ void bm_index_set_exclusive(struct bm_index *index, bool on)
 	for (slot = 0; !on && slot < table->slots; slot += span) {
 		page = table->slot[slot];
 		span = page_span(table, page);
-		if (!page || page->cap == page->n)
+		if (!page)
+			continue;
+		bm_page_seal(page);
+		if (page->cap == page->n)
 			continue;
 		copy = page->n ? bm_page_copy(index, page, page->n) : NULL;
 		if (page->n && !copy)

@@ -168,7 +168,8 @@ u32 bm_index_shrunk(u32 buckets);
  */
 void bm_index_set_exclusive(struct bm_index *index, bool on);
 
-/* bm_index_find() where the bitmap of one region doesn't settle it. */
+/* bm_index_find() of any length; of what lies within one region. */
+bool bm_index_find_far(const struct bm_index *index, u64 block, u64 count, struct bm_entry *entry);
 bool bm_index_find_near(const struct bm_index *index, u64 block, u64 count, struct bm_entry *entry);
 
 static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 count,
@@ -179,8 +180,10 @@ static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 co
 
 	if (region >= regions->nregions)
 		return false;
-	if (count <= BM_REGION - (block & (BM_REGION - 1)) &&
-	    !(bm_load_acquire(&regions->words[region / BM_WORD_BITS]) >> region % BM_WORD_BITS & 1))
+	/* A count of 0 goes the long way too. */
+	if (count - 1 >= BM_REGION - (block & (BM_REGION - 1)))
+		return bm_index_find_far(index, block, count, entry);
+	if (!(bm_load_acquire(&regions->words[region / BM_WORD_BITS]) >> region % BM_WORD_BITS & 1))
 		return false;
 	return bm_index_find_near(index, block, count, entry);
 }

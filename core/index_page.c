@@ -16,6 +16,8 @@ struct bm_page *bm_page_alloc(struct bm_index *index, u32 cap, u32 depth)
 	page->n = 0;
 	page->cap = cap;
 	page->depth = depth;
+	page->shift = 0;
+	bm_page_unseal(page);
 	return page;
 }
 
@@ -31,6 +33,34 @@ void bm_page_retire(struct bm_index *index, struct bm_page *page)
 		bm_index_retire(index, page, bm_page_size(page->cap));
 }
 
+void bm_page_unseal(struct bm_page *page)
+{
+	page->guide[BM_PAGE_PARTS - 1] = 0;
+}
+
+void bm_page_seal(struct bm_page *page)
+{
+	u64 first, span;
+	u32 at = 0, shift = 0, part, low;
+
+	bm_page_unseal(page);
+	if (!page->n || page->n > BM_PAGE_SEALED)
+		return;
+	first = bm_key_block(page->cell[0].key);
+	span = bm_key_block(page->cell[page->n - 1].key) - first;
+	while (span >> shift >= BM_PAGE_PARTS)
+		shift++;
+	page->shift = shift;
+	for (part = 0; part < BM_PAGE_PARTS; part++) {
+		for (low = at; at < page->n; at++)
+			if ((bm_key_block(page->cell[at].key) - first) >> shift > part)
+				break;
+		if (at - low > BM_PAGE_PART)
+			return;
+		page->guide[part] = (u8)at;
+	}
+}
+
 struct bm_page *bm_page_copy(struct bm_index *index, const struct bm_page *page, u32 cap)
 {
 	struct bm_page *copy = bm_page_alloc(index, cap, page->depth);
@@ -38,46 +68,38 @@ struct bm_page *bm_page_copy(struct bm_index *index, const struct bm_page *page,
 	if (!copy)
 		return NULL;
 	copy->n = page->n;
-	memcpy(copy->key, page->key, page->n * sizeof(u64));
-	memcpy(bm_page_low(copy), bm_page_low(page), page->n * sizeof(u32));
+	copy->shift = page->shift;
+	memcpy(copy->guide, page->guide, sizeof(copy->guide));
+	memcpy(copy->cell, page->cell, page->n * sizeof(page->cell[0]));
 	return copy;
 }
 
 void bm_page_merge(struct bm_page *to, const struct bm_page *from)
 {
 	u32 a = to->n, b = from->n, at = a + b;
-	u32 *low = bm_page_low(to);
 
 	to->n = at;
+	bm_page_unseal(to);
 	while (b) {
 		at--;
-		if (a && to->key[a - 1] > from->key[b - 1]) {
-			a--;
-			to->key[at] = to->key[a];
-			low[at] = low[a];
-		} else {
-			b--;
-			to->key[at] = from->key[b];
-			low[at] = bm_page_low(from)[b];
-		}
+		if (a && to->cell[a - 1].key > from->cell[b - 1].key)
+			to->cell[at] = to->cell[--a];
+		else
+			to->cell[at] = from->cell[--b];
 	}
 }
 
 /* Does the entry at `at` belong to the right half, were page split? */
 static bool page_right(const struct bm_page *page, u32 at)
 {
-	return bm_hash(bm_key_block(page->key[at]) >> BM_REGION_SHIFT) >> (63 - page->depth) & 1;
-}
-
-static void page_append(struct bm_page *to, const struct bm_page *from, u32 at)
-{
-	to->key[to->n] = from->key[at];
-	bm_page_low(to)[to->n++] = bm_page_low(from)[at];
+	return bm_hash(bm_key_block(page->cell[at].key) >> BM_REGION_SHIFT) >> (63 - page->depth) &
+	       1;
 }
 
 bool bm_page_split(struct bm_index *index, const struct bm_page *page, u32 left, u32 right,
 		   struct bm_page *half[2])
 {
+	struct bm_page *to;
 	u32 at, n = 0;
 
 	for (at = 0; at < page->n; at++)
@@ -89,8 +111,12 @@ bool bm_page_split(struct bm_index *index, const struct bm_page *page, u32 left,
 		bm_page_free(index, half[1]);
 		return false;
 	}
-	for (at = 0; at < page->n; at++)
-		page_append(half[page_right(page, at)], page, at);
+	for (at = 0; at < page->n; at++) {
+		to = half[page_right(page, at)];
+		to->cell[to->n++] = page->cell[at];
+	}
+	bm_page_seal(half[0]);
+	bm_page_seal(half[1]);
 	return true;
 }
 
@@ -132,7 +158,7 @@ static void plan_left(const struct bm_page *page, const struct bm_entry *e, stru
 {
 	struct bm_entry left;
 
-	if (c->at < page->n && bm_key_block(page->key[c->at]) < e->block) {
+	if (c->at < page->n && bm_key_block(page->cell[c->at].key) < e->block) {
 		bm_page_get(page, c->at, &left);
 		left.count = (u32)(e->block - left.block);
 		change_add(c, &left);
@@ -154,7 +180,8 @@ static bool page_continues(const struct bm_page *page, u32 at, const struct bm_e
 {
 	u64 end = e->block + e->count;
 
-	return at < page->n && bm_key_block(page->key[at]) == end && bm_key_cont(page->key[at]) &&
+	return at < page->n && bm_key_block(page->cell[at].key) == end &&
+	       bm_key_cont(page->cell[at].key) &&
 	       end >> BM_REGION_SHIFT == e->block >> BM_REGION_SHIFT;
 }
 
@@ -165,8 +192,8 @@ static void plan_right(const struct bm_page *page, const struct bm_entry *e, u32
 	bool removal = e->state == BM_UNMAPPED;
 	struct bm_entry right;
 
-	if (next && bm_key_block(page->key[next - 1]) < end &&
-	    bm_key_end(page->key[next - 1]) > end) {
+	if (next && bm_key_block(page->cell[next - 1].key) < end &&
+	    bm_key_end(page->cell[next - 1].key) > end) {
 		page_get_from(page, next - 1, end, &right);
 		right.cont = !removal;
 		change_add(c, &right);
@@ -205,7 +232,7 @@ bool bm_page_holds(const struct bm_page *page, const struct bm_entry *e)
 		if (!page)
 			return true;
 		at = bm_page_first(page, e->block);
-		return at == page->n || (bm_key_block(page->key[at]) >= e->block + e->count &&
+		return at == page->n || (bm_key_block(page->cell[at].key) >= e->block + e->count &&
 					 !page_continues(page, at, e));
 	}
 	if (!at)

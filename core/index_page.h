@@ -16,7 +16,10 @@
 
 #include "index.h"
 
-#define BM_PAGE_SPLIT    20               /* split pages of more entries when the table allows */
+#define BM_PAGE_SPLIT    20 /* split pages of more entries when the table allows */
+#define BM_PAGE_SEALED   64 /* most entries of a page that has a guide */
+#define BM_PAGE_PARTS    16
+#define BM_PAGE_PART     15               /* most entries that start in one of them */
 #define BM_PAGE_ENTRIES  ((1u << 26) - 1) /* most that cap can say */
 #define BM_STAGE_PAGES   640
 #define BM_STAGE_SPLITS  96 /* split only while fewer are staged: splitting is never urgent */
@@ -26,15 +29,27 @@
 #define BM_DEPTH(bucket) ((u32)__builtin_ctz((bucket) / BM_PAGE_BUCKETS))
 
 /*
- * Entries ascend by block. A key is, from the top: block (40 bits), count - 1 (11), state (3),
- * cont (1), one bit unused, the high 8 bits of spare. The low halves of the spares follow the
- * keys, so that searching touches keys only.
+ * A key is, from the top: block (40 bits), count - 1 (11), state (3), cont (1), one bit unused,
+ * the high 8 bits of spare. A struct of 12 bytes: most of what the index takes is these.
+ */
+struct bm_cell {
+	u64 key;
+	u32 low; /* half of the spare */
+} __attribute__((packed, aligned(4)));
+
+/*
+ * Entries ascend by block. A page that is sealed has a guide: of the blocks from the first entry
+ * on, cut in 16 parts of 2^shift blocks, it says how many entries start in each part or before
+ * it. So a search begins at the entry that matters, or a little above it; halving the page again
+ * and again would wait for most of its lines. The last part goes on for ever: it counts them all.
  */
 struct bm_page {
-	u32 n;
-	u32 cap : 26;
+	u32 n : 26;
 	u32 depth : 6;
-	u64 key[];
+	u32 cap : 26;
+	u32 shift : 6;
+	u8 guide[BM_PAGE_PARTS]; /* the last is 0: not sealed */
+	struct bm_cell cell[];
 };
 
 struct bm_table {
@@ -89,13 +104,10 @@ struct bm_stage {
 	u16 map[BM_STAGE_MAP]; /* 1 + index in rec, by hash of base */
 };
 
-/* The finalizer of MurmurHash3 without its last step, which only serves the low bits. */
+/* Fibonacci hashing: its high bits are what counts. */
 static inline u64 bm_hash(u64 region)
 {
-	u64 x = region * 0xff51afd7ed558ccdull;
-
-	x ^= x >> 33;
-	return x * 0xc4ceb9fe1a85ec53ull;
+	return region * 0x9e3779b97f4a7c15ull;
 }
 
 static inline u32 bm_slot(const struct bm_table *table, u64 region)
@@ -105,12 +117,7 @@ static inline u32 bm_slot(const struct bm_table *table, u64 region)
 
 static inline size_t bm_page_size(u32 cap)
 {
-	return sizeof(struct bm_page) + (size_t)cap * (sizeof(u64) + sizeof(u32));
-}
-
-static inline u32 *bm_page_low(const struct bm_page *page)
-{
-	return (u32 *)(page->key + page->cap);
+	return sizeof(struct bm_page) + (size_t)cap * sizeof(struct bm_cell);
 }
 
 static inline u64 bm_key_block(u64 key)
@@ -135,7 +142,7 @@ static inline u32 bm_key_state(u64 key)
 
 static inline bool bm_key_cont(u64 key)
 {
-	return key >> 9 & 1;
+	return key & 1u << 9;
 }
 
 static inline u64 bm_key_spare(u64 key, u32 low)
@@ -145,10 +152,10 @@ static inline u64 bm_key_spare(u64 key, u32 low)
 
 static inline void bm_page_get(const struct bm_page *page, u32 at, struct bm_entry *e)
 {
-	u64 key = page->key[at];
+	u64 key = page->cell[at].key;
 
 	e->block = bm_key_block(key);
-	e->spare = bm_key_spare(key, bm_page_low(page)[at]);
+	e->spare = bm_key_spare(key, page->cell[at].low);
 	e->count = bm_key_count(key);
 	e->state = (enum bm_state)bm_key_state(key);
 	e->cont = bm_key_cont(key);
@@ -160,33 +167,54 @@ static inline u64 bm_entry_key(const struct bm_entry *e)
 	       (u64)e->cont << 9 | e->spare >> 32;
 }
 
-/*
- * The last entry of a page, which isn't empty, that starts at or before a block; the first of all
- * if none does. Which way to go is a coin toss: compilers make the choice a conditional move.
- */
-static inline const u64 *bm_page_near(const struct bm_page *page, u64 block)
+static inline bool bm_page_sealed(const struct bm_page *page)
 {
-	const u64 *key = page->key;
+	return page->guide[BM_PAGE_PARTS - 1];
+}
+
+/*
+ * The last entry of a sealed page that starts at or before a block; the first of all if none does.
+ * It is where the guide leads or, now and then, one or two below.
+ */
+static inline const struct bm_cell *bm_page_guided(const struct bm_page *page, u64 block)
+{
+	const struct bm_cell *cell = page->cell;
+	u64 bound = block << 24 | 0xffffff, part;
+
+	if (cell->key > bound)
+		return cell;
+	part = (block - bm_key_block(cell->key)) >> page->shift;
+	cell += page->guide[part < BM_PAGE_PARTS ? part : BM_PAGE_PARTS - 1] - 1;
+	while (cell->key > bound)
+		cell--;
+	return cell;
+}
+
+/* The same for any page that isn't empty. */
+static inline const struct bm_cell *bm_page_near(const struct bm_page *page, u64 block)
+{
+	const struct bm_cell *cell = page->cell;
 	u64 bound = block << 24 | 0xffffff;
 	u32 n = page->n, half;
 
-	while (n > 1) {
+	if (bm_page_sealed(page))
+		return bm_page_guided(page, block);
+	for (; n > 1; n -= half) {
 		half = n / 2;
-		key = key[half] <= bound ? key + half : key;
-		n -= half;
+		cell = cell[half].key <= bound ? cell + half : cell;
 	}
-	return key;
+	return cell;
 }
 
 /* The number of entries that start at or before a block. */
 static inline u32 bm_page_rank(const struct bm_page *page, u64 block)
 {
-	const u64 *key;
+	const struct bm_cell *cell;
 
 	if (!page->n)
 		return 0;
-	key = bm_page_near(page, block);
-	return (u32)(key - page->key) + (bm_key_block(*key) <= block);
+	cell = bm_page_near(page, block);
+	return (u32)(cell - page->cell) + (bm_key_block(cell->key) <= block);
 }
 
 /* Index of the first entry that ends after a block. */
@@ -194,7 +222,7 @@ static inline u32 bm_page_first(const struct bm_page *page, u64 block)
 {
 	u32 at = bm_page_rank(page, block);
 
-	return at && bm_key_end(page->key[at - 1]) > block ? at - 1 : at;
+	return at && bm_key_end(page->cell[at - 1].key) > block ? at - 1 : at;
 }
 
 static inline bool bm_page_has_region(const struct bm_page *page, u64 region)
@@ -204,7 +232,7 @@ static inline bool bm_page_has_region(const struct bm_page *page, u64 region)
 	if (!page)
 		return false;
 	at = bm_page_rank(page, (region << BM_REGION_SHIFT) + BM_REGION_MASK);
-	return at && bm_key_block(page->key[at - 1]) >> BM_REGION_SHIFT == region;
+	return at && bm_key_block(page->cell[at - 1].key) >> BM_REGION_SHIFT == region;
 }
 
 /* index.c */
@@ -224,6 +252,9 @@ void bm_regions_set(struct bm_regions *regions, u64 region, bool on);
 struct bm_page *bm_page_alloc(struct bm_index *index, u32 cap, u32 depth);
 void bm_page_free(struct bm_index *index, struct bm_page *page);
 void bm_page_retire(struct bm_index *index, struct bm_page *page);
+/* Make the guide, as far as it can say what is there. Whoever changes a page breaks the seal. */
+void bm_page_seal(struct bm_page *page);
+void bm_page_unseal(struct bm_page *page);
 /* A copy of page with room for cap entries, or NULL. */
 struct bm_page *bm_page_copy(struct bm_index *index, const struct bm_page *page, u32 cap);
 /* Merge all entries of `from` into `to`, which has room. */

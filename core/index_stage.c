@@ -221,11 +221,11 @@ static void log_change(struct bm_stage *stage, const struct bm_page *page,
 	u32 i;
 
 	for (i = 0; i < c->del; i++, undo++) {
-		undo->key = page->key[c->at + i];
-		undo->low = bm_page_low(page)[c->at + i];
+		undo->key = page->cell[c->at + i].key;
+		undo->low = page->cell[c->at + i].low;
 	}
-	if (c->del && bm_key_block(page->key[c->at]) < anchor)
-		anchor = bm_key_block(page->key[c->at]);
+	if (c->del && bm_key_block(page->cell[c->at].key) < anchor)
+		anchor = bm_key_block(page->cell[c->at].key);
 	undo->key = anchor;
 	undo->low = c->del;
 	undo->more = c->n;
@@ -248,16 +248,15 @@ static void stage_count(struct bm_stage *stage, u64 key, bool add)
 /* Replace `del` entries by as many as `n` undefined ones. */
 static void page_gap(struct bm_stage *stage, struct bm_page *page, u32 at, u32 del, u32 n)
 {
-	u32 tail = page->n - at - del, i, *low = bm_page_low(page) + at;
-	u64 *key = page->key + at;
+	u32 tail = page->n - at - del, i;
+	struct bm_cell *cell = page->cell + at;
 
 	for (i = 0; i < del; i++)
-		stage_count(stage, key[i], false);
-	if (del != n) {
-		memmove(key + n, key + del, tail * sizeof(*key));
-		memmove(low + n, low + del, tail * sizeof(*low));
-	}
+		stage_count(stage, cell[i].key, false);
+	if (del != n)
+		memmove(cell + n, cell + del, tail * sizeof(*cell));
 	page->n = at + n + tail;
+	bm_page_unseal(page);
 }
 
 static void page_change(struct bm_stage *stage, struct bm_page *page, const struct bm_change *c)
@@ -266,9 +265,9 @@ static void page_change(struct bm_stage *stage, struct bm_page *page, const stru
 
 	page_gap(stage, page, c->at, c->del, c->n);
 	for (i = 0; i < c->n; i++) {
-		page->key[c->at + i] = bm_entry_key(&c->entry[i]);
-		bm_page_low(page)[c->at + i] = (u32)c->entry[i].spare;
-		stage_count(stage, page->key[c->at + i], true);
+		page->cell[c->at + i].key = bm_entry_key(&c->entry[i]);
+		page->cell[c->at + i].low = (u32)c->entry[i].spare;
+		stage_count(stage, page->cell[c->at + i].key, true);
 	}
 }
 
@@ -313,9 +312,9 @@ static void stage_undo(struct bm_index *index, u32 mark)
 		page_gap(stage, page, at, undo->more, undo->low);
 		stage->logged -= undo->low + 1;
 		for (i = 0; i < undo->low; i++) {
-			page->key[at + i] = stage->log[stage->logged + i].key;
-			bm_page_low(page)[at + i] = stage->log[stage->logged + i].low;
-			stage_count(stage, page->key[at + i], true);
+			page->cell[at + i].key = stage->log[stage->logged + i].key;
+			page->cell[at + i].low = stage->log[stage->logged + i].low;
+			stage_count(stage, page->cell[at + i].key, true);
 		}
 		region_refresh(index, undo->key >> BM_REGION_SHIFT);
 	}
@@ -394,7 +393,10 @@ static int stage_remove(struct bm_index *index, const struct bm_entry *e)
 	return stage_piece(index, &piece);
 }
 
-/* Give the pages of all logged changes just the memory they need, as far as there is any. */
+/*
+ * Give the pages of all logged changes just the memory they need, as far as there is any, and
+ * seal them.
+ */
 static void stage_trim(struct bm_index *index)
 {
 	struct bm_stage *stage = index->stage;
@@ -406,9 +408,8 @@ static void stage_trim(struct bm_index *index)
 		region = stage->log[at - 1].key >> BM_REGION_SHIFT;
 		at -= stage->log[at - 1].low + 1;
 		page = bm_stage_page(index, region);
-		if (page->cap == page->n)
-			continue;
-		copy = bm_page_copy(index, page, page->n);
+		bm_page_seal(page);
+		copy = page->cap == page->n ? NULL : bm_page_copy(index, page, page->n);
 		if (!copy)
 			continue;
 		page_install(index, bm_slot(index->table, region), copy);
@@ -454,7 +455,7 @@ static void page_refresh(struct bm_index *index, const struct bm_page *page)
 	u32 at;
 
 	for (at = 0; page && at < page->n; at++) {
-		region = bm_key_block(page->key[at]) >> BM_REGION_SHIFT;
+		region = bm_key_block(page->cell[at].key) >> BM_REGION_SHIFT;
 		if (region != last)
 			region_refresh(index, region);
 		last = region;
