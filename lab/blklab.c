@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * blklab: real kernels, and disks that really fail.
+ */
+#include "lab.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb verbs[] = {
+	{ NULL },
+};
+
+static void usage(FILE *to)
+{
+	size_t i;
+
+	fputs("usage: blklab [--verbose] VERB ...\n\n", to);
+	for (i = 0; verbs[i].name; i++)
+		fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
+	fputs("\n`blklab VERB --help` says how each is used; blklab(1) says all.\n", to);
+}
+
+static int verb_run_one(const struct verb *verb, int argc, char **argv)
+{
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		printf("usage: blklab %s %s\n\n%s\n", verb->name, verb->usage, verb->summary);
+		return LAB_OK;
+	}
+	return verb->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	setlocale(LC_ALL, "");
+	signal(SIGPIPE, SIG_IGN);
+	for (argc--, argv++; argc && !strcmp(*argv, "--verbose"); argc--, argv++)
+		lab_verbose = true;
+	if (!argc) {
+		usage(stderr);
+		return LAB_USAGE;
+	}
+	if (!strcmp(*argv, "help") || !strcmp(*argv, "--help") || !strcmp(*argv, "-h")) {
+		usage(stdout);
+		return LAB_OK;
+	}
+	if (!strcmp(*argv, "--version")) {
+		puts("blklab " BLKMEND_VERSION);
+		return LAB_OK;
+	}
+	for (i = 0; verbs[i].name; i++)
+		if (!strcmp(*argv, verbs[i].name))
+			return verb_run_one(&verbs[i], argc, argv);
+	complain("there is no verb '%s'; `blklab help` lists them", *argv);
+	return LAB_USAGE;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where things are kept: $BLKLAB_CACHE, or blklab below $XDG_CACHE_HOME or ~/.cache; and the
+ * directories of machines that run, below $XDG_RUNTIME_DIR or /tmp.
+ */
+#ifndef BLKLAB_CACHE_H
+#define BLKLAB_CACHE_H
+
+/* The directory itself, made if need be. Ends the program where that can't be done. */
+const char *cache_dir(void);
+/* A path in it, to be freed. Its directory is made. */
+char *cache_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Wait for a lock of that name, so that two blklabs don't make the same thing; a descriptor. */
+int cache_lock(const char *name);
+
+/*
+ * Make a directory for one machine, locked for as long as this process lives; those that nobody
+ * holds any more are removed. The path is to be freed, and removed with remove_tree().
+ */
+char *runtime_make(const char *name);
+/* Where all of them are. */
+const char *runtime_dir(void);
+
+#endif

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command: starting it, and saying where it is.
+ */
+#include "guest.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+static int pty_open(const struct orders *orders, int *child)
+{
+	struct winsize size = { .ws_row = orders->rows, .ws_col = orders->columns };
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		fail("no terminal: %s", strerror(errno));
+	ioctl(master, TIOCSWINSZ, &size);
+	*child = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (*child < 0)
+		fail("no terminal: %s", strerror(errno));
+	return master;
+}
+
+static _Noreturn void become(const struct orders *orders, const int fd[3])
+{
+	sigset_t none;
+	int i;
+
+	setsid();
+	if (orders->tty)
+		ioctl(fd[0], TIOCSCTTY, 0);
+	for (i = 0; i < 3; i++)
+		dup2(fd[i], i);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (chdir(orders->cwd)) {
+		fprintf(stderr, "blklab: %s: %s\n", orders->cwd, strerror(errno));
+		_exit(126);
+	}
+	execvpe(orders->argv[0], orders->argv, orders->env);
+	fprintf(stderr, "blklab: %s: %s\n", orders->argv[0],
+		errno == ENOENT ? "not found" : strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* execvpe() looks for the command in the PATH of this process. */
+static void path_adopt(char **env)
+{
+	for (; *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			setenv("PATH", *env + 5, 1);
+}
+
+void command_start(struct command *command, const struct orders *orders)
+{
+	int pipes[3][2], fd[3], i;
+
+	*command = (struct command){ .err = -1 };
+	if (orders->tty) {
+		command->in = command->out = pty_open(orders, &fd[0]);
+		fd[1] = fd[2] = fd[0];
+	} else {
+		for (i = 0; i < 3; i++)
+			if (pipe2(pipes[i], O_CLOEXEC))
+				fail("no pipe: %s", strerror(errno));
+		fd[0] = pipes[0][0];
+		fd[1] = pipes[1][1];
+		fd[2] = pipes[2][1];
+		command->in = pipes[0][1];
+		command->out = pipes[1][0];
+		command->err = pipes[2][0];
+	}
+	path_adopt(orders->env);
+	command->pid = fork();
+	if (command->pid < 0)
+		fail("no process: %s", strerror(errno));
+	if (!command->pid)
+		become(orders, fd);
+	for (i = 0; i < (orders->tty ? 1 : 3); i++)
+		close(fd[i]);
+}
+
+static size_t slurp(const char *pid, const char *name, char *text, size_t room)
+{
+	char path[300];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, room - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* State and parent from /proc/PID/stat: both follow the name, which may hold anything. */
+static char state_of(const char *pid, bool *kernel)
+{
+	char stat[512], *end, state = '?';
+	int parent = 0;
+
+	slurp(pid, "stat", stat, sizeof(stat));
+	end = strrchr(stat, ')');
+	if (end)
+		sscanf(end + 1, " %c %d", &state, &parent);
+	*kernel = parent == 2 || !strcmp(pid, "2");
+	return state;
+}
+
+size_t command_where(char *text, size_t room)
+{
+	char name[64], stack[4096];
+	struct dirent *entry;
+	size_t used = 0;
+	DIR *dir = opendir("/proc");
+	bool kernel;
+	char state;
+
+	text[0] = 0;
+	while (dir && used < room - 1 && (entry = readdir(dir))) {
+		if (!isdigit((unsigned char)entry->d_name[0]) || !strcmp(entry->d_name, "1"))
+			continue;
+		state = state_of(entry->d_name, &kernel);
+		/* Kernel threads that just sleep are no news. */
+		if (state == 'Z' || (kernel && state != 'D'))
+			continue;
+		slurp(entry->d_name, "comm", name, sizeof(name));
+		name[strcspn(name, "\n")] = 0;
+		slurp(entry->d_name, "stack", stack, sizeof(stack));
+		used += (size_t)snprintf(text + used, room - used, "process %s (%s), state %c\n%s",
+					 entry->d_name, name, state, stack);
+	}
+	if (dir)
+		closedir(dir);
+	return used < room ? used : room - 1;
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of a guest.
+ */
+#include "guest.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int control_fd = -1;
+
+_Noreturn void power_off(void)
+{
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+static void write_all(const void *data, size_t size)
+{
+	const char *at = data;
+	ssize_t n;
+
+	while (size) {
+		n = write(control_fd, at, size);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			power_off();
+		if (n > 0) {
+			at += n;
+			size -= (size_t)n;
+		}
+	}
+}
+
+void wire_send(enum wire_type type, const void *data, size_t size)
+{
+	struct wire_head head = { .magic = WIRE_MAGIC, .type = (uint16_t)type };
+	char frame[sizeof(head) + 4096];
+	const char *at = data;
+
+	/* One write for what is short: each is a trip out of the guest. */
+	do {
+		head.size = (uint32_t)(size < WIRE_MAX ? size : WIRE_MAX);
+		memcpy(frame, &head, sizeof(head));
+		if (head.size <= sizeof(frame) - sizeof(head)) {
+			if (head.size)
+				memcpy(frame + sizeof(head), at, head.size);
+			write_all(frame, sizeof(head) + head.size);
+		} else {
+			write_all(frame, sizeof(head));
+			write_all(at, head.size);
+		}
+		at += head.size;
+		size -= head.size;
+	} while (size);
+}
+
+void wire_text(enum wire_type type, const char *format, ...)
+{
+	char text[4096];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (n >= (int)sizeof(text))
+		n = sizeof(text) - 1;
+	wire_send(type, text, n > 0 ? (size_t)n : 0);
+}
+
+_Noreturn void fail(const char *format, ...)
+{
+	char text[4096];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (control_fd >= 0)
+		wire_text(WIRE_FAIL, "%s", text);
+	else
+		fprintf(stderr, "blklab init: %s\n", text);
+	power_off();
+}
+
+static void read_all(void *data, size_t size)
+{
+	char *at = data;
+	ssize_t n;
+
+	while (size) {
+		n = read(control_fd, at, size);
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			power_off(); /* nobody is there any more */
+		if (n > 0) {
+			at += n;
+			size -= (size_t)n;
+		}
+	}
+}
+
+void wire_read(struct wire_head *head, void *data, size_t room)
+{
+	read_all(head, sizeof(*head));
+	if (head->magic != WIRE_MAGIC || head->size > room)
+		fail("the host sent no frame");
+	read_all(data, head->size);
+}
+
+static void orders_read(struct orders *orders)
+{
+	char *text = malloc(ORDERS_MAX);
+	struct wire_head head;
+	size_t size = 0;
+
+	if (!text)
+		fail("no memory for orders");
+	/* As many frames as it takes; an empty one ends them. */
+	do {
+		wire_read(&head, text + size, ORDERS_MAX - size);
+		if (head.type != WIRE_ORDERS)
+			fail("the host sent frame %u before its orders", head.type);
+		size += head.size;
+	} while (head.size);
+	orders_parse(orders, text, size);
+}
+
+static void clock_set(const char *text)
+{
+	struct timespec time = { .tv_sec = strtoll(text, NULL, 10) };
+
+	clock_settime(CLOCK_REALTIME, &time);
+}
+
+/* Let what was written reach the disks. A disk that hangs must not hang the report. */
+static enum wire_end flush(void)
+{
+	pid_t pid = fork();
+	int tenths;
+
+	if (!pid) {
+		sync();
+		_exit(0);
+	}
+	for (tenths = 0; tenths < 2000; tenths++) {
+		if (pid < 0 || waitpid(pid, NULL, WNOHANG) == pid)
+			return WIRE_END_PLAIN;
+		usleep(10000);
+	}
+	return WIRE_END_STUCK;
+}
+
+static void report(const struct command *command)
+{
+	char text[WIRE_MAX];
+	uint32_t end[2];
+
+	kill(-1, SIGKILL);
+	end[0] = (uint32_t)command->status;
+	end[1] = flush();
+	if (end[1] == WIRE_END_STUCK)
+		wire_send(WIRE_WHERE, text, command_where(text, sizeof(text)));
+	relay_log();
+	wire_send(WIRE_EXIT, end, sizeof(end));
+}
+
+int main(void)
+{
+	struct orders orders = { 0 };
+	struct command command;
+	struct utsname name;
+	int in;
+
+	signal(SIGPIPE, SIG_IGN);
+	boot_mounts();
+	boot_modules();
+	boot_ports(&control_fd, &in);
+	uname(&name);
+	wire_text(WIRE_HELLO, "%s", name.release);
+	orders_read(&orders);
+	if (orders.time)
+		clock_set(orders.time);
+	root_enter(&orders);
+	root_links(&orders);
+	for (char **path = orders.insmod; *path; path++)
+		root_insmod(*path);
+	command_start(&command, &orders);
+	wire_send(WIRE_STARTED, NULL, 0);
+	relay_run(&command, in);
+	report(&command);
+	for (;;)
+		pause(); /* the host ends us: that is quicker than powering off */
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * QEMU's machine protocol: https://www.qemu.org/docs/master/interop/qmp-spec.html
+ */
+#ifndef BLKLAB_QMP_H
+#define BLKLAB_QMP_H
+
+#include <jansson.h>
+
+struct qmp;
+
+/* Speak on a connected socket, which becomes ours: greeting and capabilities. NULL: told. */
+struct qmp *qmp_open(int fd);
+void qmp_close(struct qmp *qmp);
+
+/*
+ * Execute a command; `arguments` (may be NULL) is consumed. Waits for the answer, 30 s at most; events are
+ * skipped. *answer, if asked for, is what "return" held, to be freed with json_decref(). An
+ * error's text is in qmp_error(). -EIO: QEMU said no; -EPIPE: it is gone; -ETIMEDOUT.
+ */
+int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer);
+/* The same for a command of the human monitor; its output to be freed, or NULL. */
+char *qmp_human(struct qmp *qmp, const char *line);
+const char *qmp_error(const struct qmp *qmp);
+
+#endif
