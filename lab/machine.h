@@ -54,6 +54,7 @@ struct machine_result {
 	char *output, *error; /* with capture */
 	struct klog log;
 	char *log_path;
+	bool told; /* why it could not be started has been said already */
 	double boot, command, total; /* seconds */
 };
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside a machine: what machine*.c share.
+ */
+#ifndef BLKLAB_MACHINE_PRIVATE_H
+#define BLKLAB_MACHINE_PRIVATE_H
+
+#include <signal.h>
+
+#include "session.h"
+#include "share.h"
+
+struct machine {
+	struct machine_options *options;
+	struct machine_result *result;
+	struct kernel kernel;
+	struct session session;
+	struct share share[2]; /* the host's root, the tree */
+	size_t shares;
+	char *directory; /* all that is this machine's, until it ends */
+	char *console;
+	char *initramfs;
+	char *socket; /* for requests from the host */
+	bool restoring; /* QEMU is to take up a snapshot */
+	sigset_t signals_before;
+};
+
+/* The directory that is shared when nobody says which; to be freed. */
+char *machine_tree(void);
+/* machine.c */
+int machine_start(struct machine *machine);
+int machine_shares(struct machine *machine);
+/* End the guest, and let go of what was its own of the session. */
+void machine_stop(struct machine *machine);
+
+/* machine_report.c */
+char *machine_keep_log(const struct machine_options *options, const struct klog *log);
+void machine_tell(const struct machine_options *options, const struct machine_result *result);
+
+/* machine_snapshot.c */
+void machine_snapshot_modules(struct strings *modules);
+/* Where the snapshot is kept that fits what machine is made of; to be freed. */
+char *machine_snapshot_path(const struct machine *machine);
+/* Boot a guest and keep it in that file. */
+int machine_snapshot_make(struct machine *machine, const char *path);
+/* Start from a snapshot, making it first if there is none. */
+int machine_restore(struct machine *machine);
+
+/* machine_gdb.c */
+void machine_gdb_arguments(struct machine *machine, struct strings *arguments);
+void machine_gdb_attach(struct machine *machine);
+
+/* machine_uml.c */
+int machine_start_uml(struct machine *machine);
+
+#endif

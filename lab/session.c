@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The loop between blklab and a guest's init.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BOOT_LIMIT 90 /* seconds; two or three are usual, many at once take longer */
+#define GONE_LIMIT 3  /* seconds for QEMU to end once nobody answers */
+
+double session_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/*
+ * Frames.
+ */
+
+static int send_frame(struct session *session, enum wire_type type, const void *data, size_t size)
+{
+	struct wire_head head = { WIRE_MAGIC, (uint16_t)type, 0, (uint32_t)size };
+	char frame[sizeof(head) + WIRE_MAX];
+	size_t at = 0, all = sizeof(head) + size;
+	ssize_t n;
+
+	memcpy(frame, &head, sizeof(head));
+	if (size)
+		memcpy(frame + sizeof(head), data, size);
+	while (at < all) {
+		n = send(session->control, frame + at, all - at, MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR)
+			return -EPIPE;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* To where the command's stdout or stderr goes, or into the result. */
+static void output(struct session *session, bool error, const char *data, size_t size)
+{
+	struct machine_options *options = session->options;
+	char **text = error ? &session->result->error : &session->result->output;
+	int fd = error ? options->err : options->out;
+	size_t have;
+	ssize_t n;
+
+	if (options->capture) {
+		have = *text ? strlen(*text) : 0;
+		*text = must_realloc(*text, have + size + 1);
+		memcpy(*text + have, data, size);
+		(*text)[have + size] = 0;
+		return;
+	}
+	while (size && fd >= 0) {
+		n = write(fd, data, size);
+		if (n < 0 && errno == EPIPE) {
+			/* Nobody reads on: the command would have been told so on the host. */
+			send_frame(session, WIRE_SIGNAL, &(uint32_t){ SIGPIPE }, 4);
+			*(error ? &options->err : &options->out) = -1;
+			return;
+		}
+		if (n < 0 && errno == EAGAIN)
+			poll(&(struct pollfd){ fd, POLLOUT, 0 }, 1, 1000);
+		else if (n < 0 && errno != EINTR)
+			return;
+		data += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* A request of a program in the guest: a line that belongs to disks. */
+static void request(struct session *session, const char *data, size_t size)
+{
+	char *line, *answer, *frame;
+	size_t n;
+
+	if (size < 4)
+		return;
+	line = format("%.*s", (int)(size - 4), data + 4);
+	line[strcspn(line, "\n")] = 0;
+	answer = disks_request(&session->options->disks, session->qmp, line);
+	n = strlen(answer) < WIRE_MAX - 4 ? strlen(answer) : WIRE_MAX - 4;
+	frame = must_calloc(1, n + 4);
+	memcpy(frame, data, 4);
+	memcpy(frame + 4, answer, n);
+	send_frame(session, WIRE_REPLY, frame, n + 4);
+	free(frame);
+	free(answer);
+	free(line);
+}
+
+static void set_text(char **text, const char *data, size_t size)
+{
+	free(*text);
+	*text = format("%.*s", (int)size, data);
+}
+
+static void ended(struct session *session, const char *data, size_t size)
+{
+	uint32_t end[2];
+	int status;
+
+	if (size < sizeof(end))
+		return;
+	memcpy(end, data, sizeof(end));
+	status = (int)end[0];
+	session->result->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	session->stuck = end[1] == WIRE_END_STUCK;
+	session->ended = true;
+}
+
+static void handle(struct session *session, unsigned int type, const char *data, size_t size)
+{
+	switch (type) {
+	case WIRE_HELLO:
+		session->hello = true;
+		set_text(&session->result->release, data, size);
+		session->result->boot = session_now() - session->started;
+		break;
+	case WIRE_STDOUT:
+	case WIRE_STDERR:
+		output(session, type == WIRE_STDERR, data, size);
+		break;
+	case WIRE_STARTED:
+		session->begun = true;
+		break;
+	case WIRE_KMSG:
+		klog_record(&session->result->log, data, size);
+		break;
+	case WIRE_FAIL:
+		set_text(&session->failure, data, size);
+		break;
+	case WIRE_REQUEST:
+		request(session, data, size);
+		break;
+	case WIRE_WHERE:
+		set_text(&session->where, data, size);
+		break;
+	case WIRE_EXIT:
+		ended(session, data, size);
+		break;
+	}
+}
+
+/* Read what there is. -EPIPE when the guest is gone or says what makes no sense. */
+static int receive(struct session *session)
+{
+	struct wire_head head;
+	size_t at = 0;
+	ssize_t n;
+
+	n = recv(session->control, session->frame + session->framed,
+		 sizeof(session->frame) - session->framed, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -EPIPE;
+	session->framed += (size_t)n;
+	while (session->framed - at >= sizeof(head)) {
+		memcpy(&head, session->frame + at, sizeof(head));
+		if (head.magic != WIRE_MAGIC || head.size > WIRE_MAX)
+			return -EPIPE;
+		if (session->framed - at < sizeof(head) + head.size)
+			break;
+		handle(session, head.type, session->frame + at + sizeof(head), head.size);
+		at += sizeof(head) + head.size;
+	}
+	memmove(session->frame, session->frame + at, session->framed - at);
+	session->framed -= at;
+	return 0;
+}
+
+/*
+ * Input.
+ */
+
+static void input_read(struct session *session)
+{
+	ssize_t n = read(session->options->in, session->input.data, sizeof(session->input.data));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	session->input.from = 0;
+	session->input.to = n > 0 ? (size_t)n : 0;
+	session->input.end = n <= 0;
+}
+
+static void input_send(struct session *session)
+{
+	ssize_t n;
+
+	if (session->input.from < session->input.to) {
+		n = send(session->in, session->input.data + session->input.from,
+			 session->input.to - session->input.from, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0) {
+			session->input.from += (size_t)n;
+			session->input.sent += (uint64_t)n;
+		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			session->input.from = session->input.to;
+		}
+	}
+	if (session->input.end && !session->input.told &&
+	    session->input.from == session->input.to) {
+		session->input.told = true;
+		send_frame(session, WIRE_STDIN_END, &session->input.sent, 8);
+	}
+}
+
+/*
+ * Requests from the host: one line, one answer.
+ */
+
+static void client_serve(struct session *session)
+{
+	int fd = accept4(session->listener, NULL, NULL, SOCK_CLOEXEC);
+	struct timeval limit = { .tv_sec = 2 };
+	char line[4096], *answer;
+	size_t size = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	while (size < sizeof(line) - 1 && !memchr(line, '\n', size)) {
+		n = recv(fd, line + size, sizeof(line) - 1 - size, 0);
+		if (n <= 0)
+			break;
+		size += (size_t)n;
+	}
+	line[size] = 0;
+	line[strcspn(line, "\n")] = 0;
+	answer = disks_request(&session->options->disks, session->qmp, line);
+	if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
+		note("the answer to '%s' reached nobody", line);
+	free(answer);
+	close(fd);
+}
+
+/*
+ * The loop.
+ */
+
+static void window_changed(struct session *session)
+{
+	struct winsize size;
+	uint16_t frame[2];
+
+	if (!session->begun || ioctl(session->options->in, TIOCGWINSZ, &size))
+		return;
+	frame[0] = size.ws_row;
+	frame[1] = size.ws_col;
+	send_frame(session, WIRE_WINDOW, frame, sizeof(frame));
+}
+
+static int signal_taken(struct session *session)
+{
+	struct signalfd_siginfo info;
+
+	while (read(session->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGWINCH)
+			window_changed(session);
+		else if (info.ssi_signo != SIGCHLD) {
+			session->result->status = (int)info.ssi_signo;
+			return -EINTR;
+		}
+	}
+	return 0;
+}
+
+enum { CONTROL, SIGNALS, LISTENER, INPUT, PORT, FDS };
+
+/* One turn. 0, or -ETIMEDOUT, -EPIPE, -EINTR. */
+static int turn(struct session *session)
+{
+	bool waiting = session->input.from < session->input.to;
+	bool open = session->begun && !session->input.end && session->options->in >= 0;
+	struct pollfd fds[FDS] = {
+		[CONTROL] = { session->control, POLLIN, 0 },
+		[SIGNALS] = { session->signals, POLLIN, 0 },
+		[LISTENER] = { session->listener, POLLIN, 0 },
+		[INPUT] = { open && !waiting ? session->options->in : -1, POLLIN, 0 },
+		[PORT] = { waiting ? session->in : -1, POLLOUT, 0 },
+	};
+	double left = session->deadline - session_now();
+	int err = 0;
+
+	if (session->deadline && left <= 0)
+		return -ETIMEDOUT;
+	if (poll(fds, FDS, session->deadline ? (int)(left * 1000) + 1 : -1) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (fds[SIGNALS].revents)
+		err = signal_taken(session);
+	if (!err && fds[CONTROL].revents)
+		err = receive(session);
+	if (!err && fds[LISTENER].revents)
+		client_serve(session);
+	if (!err && fds[INPUT].revents)
+		input_read(session);
+	if (!err && session->begun)
+		input_send(session);
+	return err;
+}
+
+int session_hello(struct session *session)
+{
+	int err = 0;
+
+	session->deadline = session->started + BOOT_LIMIT;
+	while (!err && !session->hello)
+		err = turn(session);
+	return err;
+}
+
+static int send_orders(struct session *session)
+{
+	size_t i, used = 0;
+	char *text = NULL;
+	int err = 0;
+
+	for (i = 0; i < session->orders.n; i++) {
+		size_t size = strlen(session->orders.item[i]) + 1;
+
+		text = must_realloc(text, used + size);
+		memcpy(text + used, session->orders.item[i], size);
+		used += size;
+	}
+	for (i = 0; i < used && !err; i += WIRE_MAX)
+		err = send_frame(session, WIRE_ORDERS, text + i,
+				 used - i < WIRE_MAX ? used - i : WIRE_MAX);
+	free(text);
+	return err ? err : send_frame(session, WIRE_ORDERS, NULL, 0);
+}
+
+/* The guest may be slow to say where it hangs, or may not be able to. */
+static void ask_where(struct session *session)
+{
+	if (send_frame(session, WIRE_TELL, NULL, 0))
+		return;
+	session->deadline = session_now() + GONE_LIMIT;
+	while (!session->where && !session->ended && !turn(session))
+		;
+}
+
+/* A kernel that answers nobody panics on an interrupt that it can't mask, and says where it was. */
+static void provoke_panic(struct session *session)
+{
+	if (!session->qmp || qmp_run(session->qmp, "inject-nmi", NULL, NULL))
+		return;
+	session->deadline = session_now() + GONE_LIMIT;
+	while (!turn(session))
+		;
+}
+
+int session_run(struct session *session)
+{
+	unsigned int limit = session->options->timeout;
+	int err = send_orders(session);
+
+	session->input.end = session->options->in < 0;
+	session->deadline = limit ? session_now() + limit / 1000.0 : 0;
+	while (!err && !session->ended && !session->failure)
+		err = turn(session);
+	if (err == -ETIMEDOUT) {
+		ask_where(session);
+		if (session->ended)
+			return 0; /* in the last moment */
+		if (!session->where)
+			provoke_panic(session);
+	}
+	return err;
+}

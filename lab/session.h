@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Talking with a guest's init while a command runs: streams, time limits, requests, the verdict.
+ * One thread, one poll loop.
+ */
+#ifndef BLKLAB_SESSION_H
+#define BLKLAB_SESSION_H
+
+#include <stdint.h>
+
+#include "machine.h"
+#include "wire.h"
+
+struct session {
+	struct machine_options *options;
+	struct machine_result *result;
+	const struct kernel *kernel;
+	struct qmp *qmp; /* NULL in UML */
+	int control;     /* socket to init */
+	int in;          /* socket to the port of stdin */
+	int listener;    /* requests from programs on the host */
+	int signals;     /* signalfd: INT TERM HUP WINCH CHLD */
+	int pid;         /* of QEMU or UML */
+	const char *console; /* file that the guest's console goes to */
+	const char *directory;
+	/* state */
+	struct strings orders;
+	double started, deadline;
+	bool hello, begun, ended, stuck;
+	char *where; /* what init said of the command's processes */
+	char *failure; /* what init could not do */
+	struct {
+		char data[65536];
+		size_t from, to;
+		uint64_t sent;
+		bool end, told;
+	} input;
+	char frame[sizeof(struct wire_head) + WIRE_MAX];
+	size_t framed;
+};
+
+/* Wait for init's first word. -ETIMEDOUT, -EPIPE (the guest is gone), -EINTR (a signal to us). */
+int session_hello(struct session *session);
+/* Give orders and carry the command to its end; what came of it is in session->result. */
+int session_run(struct session *session);
+/* Everything the verdict is made of is in; make it. */
+void session_verdict(struct session *session, int err);
+
+double session_now(void);
+
+#endif
