@@ -30,12 +30,13 @@ struct disk {
 	uint64_t size; /* bytes; 0: as large as the file */
 	char *serial; /* at most 20 characters */
 	char *log;    /* of writes, or NULL */
-	char *slow;   /* bytes a second and/or iops, as disk.c says */
+	char *slow;   /* bytes a second ("10M") or requests a second ("200iops") */
 	unsigned int block_size; /* 512 or 4096 */
 	enum disk_bus bus;
 	bool read_only;
 	struct disk_fault *fault;
 	size_t faults;
+	char *rules; /* file that tells blkdebug of them; disks_prepare() sets it */
 	unsigned int generation; /* of the blkdebug node */
 };
 
