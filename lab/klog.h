@@ -10,7 +10,7 @@
 
 enum klog_trouble {
 	KLOG_FINE,
-	KLOG_WARNING, /* WARN, lockdep, UBSAN, KASAN, KCSAN, hung task, lockup, atomic sleep, leaks, ... */
+	KLOG_WARNING, /* WARN, lockdep, UBSAN, KASAN, KCSAN, hung task, lockup, leak, ... */
 	KLOG_OOPS,    /* oops, BUG, general protection fault, ... */
 	KLOG_PANIC,
 };
@@ -28,14 +28,20 @@ void klog_record(struct klog *log, const char *record, size_t size);
 void klog_console(struct klog *log, const char *text, size_t size);
 void klog_free(struct klog *log);
 
+/* A line without its time and the like. */
+const char *klog_text(const char *line);
+
 /* The worst that is in it, and the number of the first line of the first such report. */
 enum klog_trouble klog_search(const struct klog *log, size_t *line);
+/* The line behind the last one of the report that begins at `line`. */
+size_t klog_report_end(const struct klog *log, size_t line);
 /* How people call that line's trouble: "a NULL pointer dereference", "lockdep: ...", ... */
 char *klog_headline(const struct klog *log, size_t line);
 
 /*
- * The report at `line`, its stack decoded as far as can be: function+offset to file:line by the debug
- * information of modules (*.ko found under `tree`) and of the kernel, if there is any. To be freed.
+ * The report at `line`, its stack decoded as far as can be: function+offset to file:line by the
+ * debug information of modules (*.ko found under `tree`) and of the kernel, where there is any.
+ * To be freed.
  */
 char *klog_report(const struct klog *log, size_t line, const char *tree);
 
