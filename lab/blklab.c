@@ -10,6 +10,8 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
+	  "change where a disk fails, while the guest runs" },
 	{ NULL },
 };
 

@@ -31,7 +31,9 @@ void disks_free(struct disks *disks)
 		free(disk->serial);
 		free(disk->log);
 		free(disk->slow);
+		free(disk->image);
 		free(disk->rules);
+		free(disk->first_fault);
 		free(disk->fault);
 	}
 	free(disks->disk);
@@ -71,6 +73,13 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Most lists come in order. */
+static void fault_append(struct disk *disk, const struct disk_fault *fault)
+{
+	disk->fault = must_realloc(disk->fault, (disk->faults + 1) * sizeof(*fault));
+	disk->fault[disk->faults++] = *fault;
+}
+
 static void fault_change(struct disk *disk, const struct disk_fault *change, bool add)
 {
 	uint64_t next = change->first; /* the first sector of the change that is not dealt with */
@@ -107,7 +116,10 @@ static void fault_change(struct disk *disk, const struct disk_fault *change, boo
 
 void disk_fault_add(struct disk *disk, const struct disk_fault *fault)
 {
-	fault_change(disk, fault, true);
+	if (!disk->faults || disk->fault[disk->faults - 1].last + 1 < fault->first)
+		fault_append(disk, fault);
+	else
+		fault_change(disk, fault, true);
 }
 
 void disk_fault_remove(struct disk *disk, const struct disk_fault *fault)

@@ -36,7 +36,10 @@ struct disk {
 	bool read_only;
 	struct disk_fault *fault;
 	size_t faults;
-	char *rules; /* file that tells blkdebug of them; disks_prepare() sets it */
+	/* of a machine: what it began with, its image, and the file that tells blkdebug of faults */
+	struct disk_fault *first_fault;
+	size_t first_faults;
+	char *image, *rules;
 	unsigned int generation; /* of the blkdebug node */
 };
 

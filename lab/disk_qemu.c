@@ -84,25 +84,25 @@ static char *rules_path(const struct disk *disk)
 /* Open the image, made if need be: a descriptor, or -errno, told. */
 static int image_open(const struct disk *disk)
 {
-	int fd = open(disk->file, (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC), err;
+	int fd = open(disk->image, (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC), err;
 
 	if (fd >= 0)
 		return fd;
 	if (errno != ENOENT)
-		return told(disk, disk->file, errno);
+		return told(disk, disk->image, errno);
 	if (!disk->size || disk->read_only) {
 		complain("disk '%s': %s is not there; with size= (and no ro) it is made",
-			 disk->name, disk->file);
+			 disk->name, disk->image);
 		return -ENOENT;
 	}
-	fd = open(disk->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	fd = open(disk->image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return told(disk, disk->file, errno);
+		return told(disk, disk->image, errno);
 	if (!ftruncate(fd, (off_t)disk->size))
 		return fd;
-	err = told(disk, disk->file, errno);
+	err = told(disk, disk->image, errno);
 	close(fd);
-	unlink(disk->file);
+	unlink(disk->image);
 	return err;
 }
 
@@ -120,12 +120,12 @@ static int image_prepare(struct disk *disk)
 	close(fd);
 	if (size <= 0 || size % disk->block_size) {
 		complain("disk '%s': %s is no image that holds whole blocks of %u bytes",
-			 disk->name, disk->file, disk->block_size);
+			 disk->name, disk->image, disk->block_size);
 		return -EINVAL;
 	}
 	if (disk->size && (uint64_t)size != disk->size) {
 		complain("disk '%s': %s has %lld bytes; say so, or leave size= away", disk->name,
-			 disk->file, (long long)size);
+			 disk->image, (long long)size);
 		return -EINVAL;
 	}
 	disk->size = (uint64_t)size;
@@ -149,13 +149,28 @@ static int log_prepare(const struct disk *disk)
 	return 0;
 }
 
+/* The same disks can be those of one machine after another: what was changed in one stays there. */
+static void faults_begin(struct disk *disk)
+{
+	struct disk_fault **to = disk->rules ? &disk->fault : &disk->first_fault;
+	const struct disk_fault *from = disk->rules ? disk->first_fault : disk->fault;
+	size_t n = disk->rules ? disk->first_faults : disk->faults;
+
+	*to = must_realloc(*to, n * sizeof(**to));
+	if (n)
+		memcpy(*to, from, n * sizeof(**to));
+	disk->faults = disk->first_faults = n;
+}
+
 static int disk_prepare(struct disk *disk, const char *directory)
 {
 	char *error, *path;
 	int err;
 
-	if (!disk->file)
-		disk->file = format("%s/%s.disk", directory, disk->name);
+	free(disk->image);
+	disk->image =
+		disk->file ? must_strdup(disk->file) : format("%s/%s.disk", directory, disk->name);
+	faults_begin(disk);
 	err = image_prepare(disk);
 	if (!err && disk->log)
 		err = log_prepare(disk);
@@ -277,7 +292,7 @@ static json_t *disk_nodes(const struct disk *disk)
 	json_t *nodes = json_array();
 
 	json_array_append_new(
-		nodes, node_file(disk->file, disk->read_only, format("file-%s", disk->name)));
+		nodes, node_file(disk->image, disk->read_only, format("file-%s", disk->name)));
 	if (disk->log) {
 		json_array_append_new(
 			nodes, node_file(disk->log, false, format("logfile-%s", disk->name)));
