@@ -10,6 +10,11 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+	{ "run", verb_run, "[OPTION...] [--] COMMAND [ARG...]", "run a command in a guest" },
+	{ "shell", verb_shell, "[OPTION...]", "a terminal in a guest" },
+	{ "snapshot", verb_snapshot, "[create|list|remove] [KERNEL...]",
+	  "guests that have booted already" },
+	{ "gdb", verb_gdb, "[OPTION...] [--] COMMAND [ARG...]", "a debugger on a guest's kernel" },
 	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
 	  "change where a disk fails, while the guest runs" },
 	{ NULL },

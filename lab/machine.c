@@ -122,6 +122,7 @@ static int machine_signals(struct machine *machine)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &machine->signals_before);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -196,6 +197,8 @@ static void machine_orders(struct machine *machine)
 	for (i = 0; i < options->disks.n; i++)
 		strings_add(orders, "%c%s=%s", WIRE_LINK, options->disks.disk[i].serial,
 			    options->disks.disk[i].name);
+	if (options->gdb)
+		strings_add(orders, "%c", WIRE_HOLD);
 	if (options->terminal && !ioctl(options->in, TIOCGWINSZ, &size))
 		strings_add(orders, "%c%u %u", WIRE_TTY, size.ws_row, size.ws_col);
 	free(here);
@@ -319,11 +322,12 @@ int machine_start(struct machine *machine)
 /* QEMU did not even start: what it said is why. */
 static void explain_start(struct machine *machine)
 {
+	char *version[] = { (char *)"qemu-system-x86_64", (char *)"--version", NULL };
 	char *path = format("%s/qemu.log", machine->directory), *text = file_read(path, NULL);
 
 	if (text && *text)
 		machine->result->headline = format("QEMU did not start: %s", text);
-	else if (!text || process_run((char *[]){ "qemu-system-x86_64", "--version", NULL }, NULL) == 127)
+	else if (!text || process_run(version, NULL) == 127)
 		machine->result->headline =
 			must_strdup("there is no qemu-system-x86_64; `./dev setup` installs it "
 				    "(package qemu-system-x86)");
@@ -384,6 +388,7 @@ static void machine_clear(struct machine *machine)
 	strings_free(&session->orders);
 	free(session->where);
 	free(session->failure);
+	free(session->held);
 	free(machine->socket);
 	free(machine->directory);
 	free(machine->console);
@@ -410,6 +415,7 @@ static int machine_prepare(struct machine *machine)
 	machine->session.console = machine->console;
 	machine->session.directory = machine->directory;
 	machine->session.kernel = &machine->kernel;
+	machine->session.attach = machine_gdb_attach;
 	err = disks_prepare(&options->disks, machine->directory);
 	if (!err)
 		err = machine_initramfs(machine);
@@ -443,8 +449,6 @@ static int machine_go(struct machine *machine)
 		err = session_hello(session);
 	if (err)
 		return err;
-	if (machine->options->gdb)
-		machine_gdb_attach(machine);
 	if (terminal) {
 		raw = before;
 		cfmakeraw(&raw);
@@ -480,6 +484,8 @@ int machine_run(struct machine_options *options, struct machine_result *result)
 		err = machine_go(&machine);
 		result->command = session_now() - machine.session.started - result->boot;
 		machine_stop(&machine);
+		if (machine.session.debugger)
+			machine_gdb_wait(&machine.session);
 		if (err != -EIO)
 			session_verdict(&machine.session, err);
 		result->log_path = machine_keep_log(options, &result->log);

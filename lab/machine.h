@@ -24,7 +24,8 @@ struct machine_options {
 	bool terminal;   /* give the command a terminal: ours */
 	bool allow_warn;
 	bool snapshot;   /* start from a snapshot, made if there is none */
-	bool gdb;        /* start paused, with a stub for a debugger */
+	bool gdb;        /* stop before the command, and attach a debugger */
+	struct strings gdb_arguments; /* more arguments of the debugger */
 	bool quiet;      /* say nothing about the verdict: the caller will */
 	const char *log; /* where to keep the kernel log; NULL: in the cache, as last.log */
 	const char *name; /* for `fault`; NULL: "default" */

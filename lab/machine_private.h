@@ -46,9 +46,11 @@ int machine_snapshot_make(struct machine *machine, const char *path);
 /* Start from a snapshot, making it first if there is none. */
 int machine_restore(struct machine *machine);
 
-/* machine_gdb.c */
+/* machine_gdb.c: a debugger on a guest that is held */
 void machine_gdb_arguments(struct machine *machine, struct strings *arguments);
-void machine_gdb_attach(struct machine *machine);
+int machine_gdb_attach(struct session *session);
+/* The guest has ended: the debugger is the person's to leave. */
+void machine_gdb_wait(struct session *session);
 
 /* machine_uml.c */
 int machine_start_uml(struct machine *machine);

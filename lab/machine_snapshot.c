@@ -46,13 +46,14 @@ char *machine_snapshot_path(const struct machine *machine)
 {
 	const struct machine_options *options = machine->options;
 	unsigned long sum = crc32(0, NULL, 0);
+	char *ask[] = { (char *)"qemu-system-x86_64", (char *)"--version", NULL };
 	char *version = NULL, *name = must_strdup(options->kernel), *at, *path;
 	size_t i;
 
 	for (at = name; *at; at++)
 		if (*at == '/')
 			*at = '_';
-	if (process_run((char *[]){ "qemu-system-x86_64", "--version", NULL }, &version) == 0)
+	if (process_run(ask, &version) == 0)
 		sum = crc32(sum, (const unsigned char *)version, (unsigned int)strlen(version));
 	sum = add_file(sum, machine->kernel.image);
 	sum = add_file(sum, machine->initramfs);

@@ -27,6 +27,8 @@ enum {
 	OPT_DEBUG_KERNEL,
 	OPT_LOG,
 	OPT_NAME,
+	OPT_EX,
+	OPT_BATCH,
 	OPT_JSON,
 	OPT_VERBOSE,
 };
@@ -46,6 +48,8 @@ static const struct option known[] = {
 	{ "debug-kernel", required_argument, NULL, OPT_DEBUG_KERNEL },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "ex", required_argument, NULL, OPT_EX },
+	{ "batch", no_argument, NULL, OPT_BATCH },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ 0 },
@@ -148,6 +152,13 @@ static int parse_one(struct machine_options *options, int option, char *value, b
 	case OPT_NAME:
 		options->name = value;
 		return 0;
+	case OPT_EX:
+		strings_add(&options->gdb_arguments, "-ex");
+		strings_add(&options->gdb_arguments, "%s", value);
+		return 0;
+	case OPT_BATCH:
+		strings_add(&options->gdb_arguments, "-batch");
+		return 0;
 	case OPT_JSON:
 		*json = true;
 		return 0;
@@ -187,4 +198,5 @@ void machine_options_free(struct machine_options *options)
 	strings_free(&options->insmod);
 	strings_free(&options->modules);
 	strings_free(&options->append);
+	strings_free(&options->gdb_arguments);
 }

@@ -154,6 +154,9 @@ static void handle(struct session *session, unsigned int type, const char *data,
 	case WIRE_WHERE:
 		set_text(&session->where, data, size);
 		break;
+	case WIRE_HELD:
+		set_text(&session->held, data, size);
+		break;
 	case WIRE_EXIT:
 		ended(session, data, size);
 		break;
@@ -276,9 +279,12 @@ static int signal_taken(struct session *session)
 	struct signalfd_siginfo info;
 
 	while (read(session->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGWINCH)
+		if (info.ssi_signo == SIGWINCH) {
 			window_changed(session);
-		else if (info.ssi_signo != SIGCHLD) {
+		} else if (info.ssi_signo == SIGCHLD) {
+			if (session->debugger && waitpid(session->debugger, NULL, WNOHANG) > 0)
+				return -ECHILD;
+		} else if (info.ssi_signo != SIGINT || !session->debugger) {
 			session->result->status = (int)info.ssi_signo;
 			return -EINTR;
 		}
@@ -370,6 +376,11 @@ static void provoke_panic(struct session *session)
 		;
 }
 
+void session_go(struct session *session)
+{
+	send_frame(session, WIRE_GO, NULL, 0);
+}
+
 int session_run(struct session *session)
 {
 	unsigned int limit = session->options->timeout;
@@ -377,8 +388,11 @@ int session_run(struct session *session)
 
 	session->input.end = session->options->in < 0;
 	session->deadline = limit ? session_now() + limit / 1000.0 : 0;
-	while (!err && !session->ended && !session->failure)
+	while (!err && !session->ended && !session->failure) {
 		err = turn(session);
+		if (!err && session->held && !session->debugger)
+			err = session->attach(session);
+	}
 	if (err == -ETIMEDOUT) {
 		ask_where(session);
 		if (session->ended)

@@ -29,6 +29,9 @@ struct session {
 	bool hello, begun, ended, stuck;
 	char *where; /* what init said of the command's processes */
 	char *failure; /* what init could not do */
+	char *held;    /* where modules are: it waits for a debugger */
+	int debugger;  /* its pid, once it runs */
+	int (*attach)(struct session *session); /* starts it */
 	struct {
 		char data[65536];
 		size_t from, to;
@@ -45,6 +48,9 @@ int session_hello(struct session *session);
 int session_run(struct session *session);
 /* Everything the verdict is made of is in; make it. */
 void session_verdict(struct session *session, int err);
+
+/* Let a guest that is held go on. */
+void session_go(struct session *session);
 
 double session_now(void);
 

@@ -16,7 +16,7 @@
 /* Running the least there is from a snapshot makes it, and shows that it can be taken up. */
 static int create(const char *kernel)
 {
-	char *command[] = { "true", NULL };
+	char *command[] = { (char *)"true", NULL };
 	struct machine_options options;
 	struct machine_result result;
 	int status;

@@ -121,6 +121,8 @@ void session_verdict(struct session *session, int err)
 		trouble = KLOG_FINE;
 	if (err == -EINTR) {
 		decide(result, MACHINE_STOPPED, 128 + result->status, must_strdup("stopped"));
+	} else if (err == -ECHILD) {
+		decide(result, MACHINE_STOPPED, LAB_OK, must_strdup("the debugger was left"));
 	} else if (trouble >= KLOG_OOPS || (trouble == KLOG_WARNING && session->ended)) {
 		troubled(session, trouble, line, err);
 	} else if (err == -ETIMEDOUT) {

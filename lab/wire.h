@@ -35,6 +35,7 @@ enum wire_type {
 	WIRE_FAIL,    /* text: init could not do what it was told */
 	WIRE_REQUEST, /* u32 id, text: a line from a program in the guest */
 	WIRE_WHERE,   /* text: where the command's processes are, asked for by WIRE_TELL */
+	WIRE_HELD,    /* text: where modules are, "PATH SECTION=ADDRESS...\n" each; waits for WIRE_GO */
 	/* from the host */
 	WIRE_ORDERS = 64, /* what to do: see below; begins all else */
 	WIRE_STDIN_END,   /* u64: bytes sent to the other port */
@@ -42,6 +43,7 @@ enum wire_type {
 	WIRE_WINDOW,      /* u16 rows, u16 columns */
 	WIRE_REPLY,       /* u32 id, text */
 	WIRE_TELL,        /* where does it hang? */
+	WIRE_GO,          /* after WIRE_HELD */
 };
 
 /*
@@ -57,6 +59,7 @@ enum wire_order {
 	WIRE_BIND = 'b',   /* FROM=TO: bind a directory of the host's root elsewhere */
 	WIRE_INSMOD = 'i', /* path of a module to load before the command */
 	WIRE_TTY = 'T',    /* ROWS COLUMNS: give the command a terminal */
+	WIRE_HOLD = 'h',   /* stop before the command, for a debugger */
 	WIRE_LINK = 'l',   /* SERIAL=NAME: let /dev/NAME lead to the disk with that serial number */
 };
 

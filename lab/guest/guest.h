@@ -28,6 +28,7 @@ struct orders {
 	const char *time;
 	const char *root;
 	bool tty;
+	bool hold;
 	unsigned short rows, columns;
 };
 
@@ -62,6 +63,8 @@ void boot_ports(int *control, int *in);
 void root_enter(const struct orders *orders);
 void root_links(const struct orders *orders);
 void root_insmod(const char *path);
+/* Where the sections of a module that was loaded are: one line. */
+size_t root_sections(const char *path, char *text, size_t room);
 
 /* orders.c */
 void orders_parse(struct orders *orders, char *text, size_t size);

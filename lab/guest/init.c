@@ -175,6 +175,22 @@ static void report(const struct command *command)
 	wire_send(WIRE_EXIT, end, sizeof(end));
 }
 
+/* A debugger is about to be attached: say where things are, and wait for it. */
+static void hold(const struct orders *orders)
+{
+	char text[WIRE_MAX];
+	struct wire_head head;
+	size_t used = 0;
+	char **path;
+
+	for (path = orders->insmod; *path; path++)
+		used += root_sections(*path, text + used, sizeof(text) - used);
+	wire_send(WIRE_HELD, text, used);
+	do
+		wire_read(&head, text, sizeof(text));
+	while (head.type != WIRE_GO);
+}
+
 int main(void)
 {
 	struct orders orders = { 0 };
@@ -195,6 +211,8 @@ int main(void)
 	root_links(&orders);
 	for (char **path = orders.insmod; *path; path++)
 		root_insmod(*path);
+	if (orders.hold)
+		hold(&orders);
 	command_start(&command, &orders);
 	wire_send(WIRE_STARTED, NULL, 0);
 	relay_run(&command, in);

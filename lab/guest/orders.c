@@ -52,6 +52,7 @@ void orders_parse(struct orders *orders, char *text, size_t size)
 	orders->cwd = pick_one(text, size, WIRE_CWD);
 	orders->time = pick_one(text, size, WIRE_TIME);
 	orders->root = pick_one(text, size, WIRE_ROOT);
+	orders->hold = pick_one(text, size, WIRE_HOLD);
 	tty = pick_one(text, size, WIRE_TTY);
 	orders->tty = tty && sscanf(tty, "%hu %hu", &orders->rows, &orders->columns) == 2;
 }

@@ -208,3 +208,46 @@ void root_insmod(const char *path)
 		fail("insmod %s: %s", path, strerror(errno));
 	close(fd);
 }
+
+/* /path/some-module.ko is some_module in sysfs. */
+static void module_name(const char *path, char *name, size_t room)
+{
+	const char *slash = strrchr(path, '/');
+	char *at;
+
+	snprintf(name, room, "%s", slash ? slash + 1 : path);
+	name[strcspn(name, ".")] = 0;
+	for (at = name; *at; at++)
+		if (*at == '-')
+			*at = '_';
+}
+
+size_t root_sections(const char *path, char *text, size_t room)
+{
+	char name[128], file[512], address[64];
+	struct dirent *entry;
+	size_t used;
+	ssize_t n;
+	DIR *dir;
+	int fd;
+
+	module_name(path, name, sizeof(name));
+	snprintf(file, sizeof(file), "/sys/module/%s/sections", name);
+	used = (size_t)snprintf(text, room, "%s", path);
+	dir = opendir(file);
+	while (dir && used < room && (entry = readdir(dir))) {
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? 0 : read(fd, address, sizeof(address) - 1);
+		if (fd >= 0)
+			close(fd);
+		if (n <= 0 || entry->d_name[0] != '.' || !entry->d_name[1])
+			continue;
+		address[n] = 0;
+		address[strcspn(address, "\n")] = 0;
+		used += (size_t)snprintf(text + used, room - used, " %s=%s", entry->d_name, address);
+	}
+	if (dir)
+		closedir(dir);
+	used += used < room ? (size_t)snprintf(text + used, room - used, "\n") : 0;
+	return used < room ? used : room - 1;
+}
