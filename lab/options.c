@@ -35,6 +35,7 @@ enum {
 
 static const struct option known[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "kernels", required_argument, NULL, OPT_KERNEL }, /* as people say it to `matrix` */
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "smp", required_argument, NULL, OPT_SMP },
