@@ -10,13 +10,19 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+	{ "kernels", verb_kernels, "[--json]", "list kernels: which there are, which are fetched" },
 	{ "run", verb_run, "[OPTION...] [--] COMMAND [ARG...]", "run a command in a guest" },
 	{ "shell", verb_shell, "[OPTION...]", "a terminal in a guest" },
+	{ "matrix", verb_matrix, "[OPTION...] [--] COMMAND [ARG...]",
+	  "run a command on every kernel, and print a table" },
+	{ "cut", verb_cut, "LOG [OPTION...] [-- COMMAND [ARG...]]",
+	  "a power cut: replay a log of writes up to any point" },
 	{ "snapshot", verb_snapshot, "[create|list|remove] [KERNEL...]",
 	  "guests that have booted already" },
 	{ "gdb", verb_gdb, "[OPTION...] [--] COMMAND [ARG...]", "a debugger on a guest's kernel" },
 	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
 	  "change where a disk fails, while the guest runs" },
+	{ "clean", verb_clean, "[--all]", "remove what is cached" },
 	{ NULL },
 };
 

@@ -54,7 +54,8 @@ static int entry_read(const struct writelog *log, uint64_t at, uint64_t end,
 		return 0;
 	if (!sectors && !entry->flags) /* a hole */
 		return 0;
-	if (!(entry->flags & WRITELOG_DISCARD) && entry->size > end - entry->data)
+	if (entry->data > end ||
+	    (!(entry->flags & WRITELOG_DISCARD) && entry->size > end - entry->data))
 		return 0;
 	mark = le64toh(head.data_size);
 	if (!(entry->flags & WRITELOG_MARK) || mark > log->block - sizeof(head))

@@ -60,6 +60,9 @@ struct writelog_cut {
 	unsigned int block; /* bytes that are never torn */
 };
 
+/* A number that only depends on the seed and two others; any machine has the same. */
+uint64_t writelog_chance(uint64_t seed, uint64_t a, uint64_t b);
+
 /* The first entry whose safety nobody was promised, at that point. */
 size_t writelog_flushed(const struct writelog *log, size_t point);
 /* How many writes and discards after it may be missing. */

@@ -23,10 +23,9 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* A number that only depends on the seed, the entry and what it is for. */
-static uint64_t chance(uint64_t seed, uint64_t entry, uint64_t what)
+uint64_t writelog_chance(uint64_t seed, uint64_t a, uint64_t b)
 {
-	return mix(mix(mix(seed) ^ entry) ^ what);
+	return mix(mix(mix(seed) ^ a) ^ b);
 }
 
 size_t writelog_flushed(const struct writelog *log, size_t point)
@@ -101,9 +100,9 @@ static int apply(const struct writelog *log, const struct writelog_entry *entry,
  */
 static bool chosen(const struct writelog_cut *cut, size_t entry, uint64_t what)
 {
-	uint64_t eighths = 1 + chance(cut->seed, 0, 1) % 7;
+	uint64_t eighths = 1 + writelog_chance(cut->seed, 0, 1) % 7;
 
-	return chance(cut->seed, entry, what) % 8 < eighths;
+	return writelog_chance(cut->seed, entry, what) % 8 < eighths;
 }
 
 /* A begin, an end, or blocks here and there. */
@@ -112,15 +111,15 @@ static int apply_torn(const struct writelog *log, const struct writelog_cut *cut
 {
 	const struct writelog_entry *entry = &log->entry[number];
 	uint64_t blocks = (entry->size + cut->block - 1) / cut->block, i, size;
-	uint64_t shape = chance(cut->seed, number, 3) % 3;
-	uint64_t edge = chance(cut->seed, number, 4) % (blocks + 1);
+	uint64_t shape = writelog_chance(cut->seed, number, 3) % 3;
+	uint64_t edge = writelog_chance(cut->seed, number, 4) % (blocks + 1);
 	bool there;
 	int err = 0;
 
 	for (i = 0; i < blocks && !err; i++) {
 		there = shape == 0   ? i < edge
 			: shape == 1 ? i >= edge
-				     : chance(cut->seed, number, 5 + i) & 1;
+				     : writelog_chance(cut->seed, number, 5 + i) & 1;
 		size = entry->size - i * cut->block;
 		if (there)
 			err = apply(log, entry, image, i * cut->block,
@@ -135,7 +134,7 @@ static int apply_unflushed(const struct writelog *log, const struct writelog_cut
 	const struct writelog_entry *entry = &log->entry[number];
 
 	if (cut->mode != CUT_PREFIX && may_be_missing(entry)) {
-		if (cut->mode == CUT_TEAR && chance(cut->seed, number, 2) & 1)
+		if (cut->mode == CUT_TEAR && writelog_chance(cut->seed, number, 2) & 1)
 			return apply_torn(log, cut, number, image);
 		if (!chosen(cut, number, 0))
 			return 0;
