@@ -170,19 +170,33 @@ static int machine_initramfs(struct machine *machine)
 
 extern char **environ;
 
+static char *own_directory(void)
+{
+	char *path = realpath("/proc/self/exe", NULL), *slash = path ? strrchr(path, '/') : NULL;
+
+	if (!slash)
+		return path ? path : must_strdup("/usr/local/bin");
+	*slash = 0;
+	return path;
+}
+
 static void machine_orders(struct machine *machine)
 {
 	struct machine_options *options = machine->options;
 	struct strings *orders = &machine->session.orders;
 	char *here = getcwd(NULL, 0);
 	struct winsize size;
+	char **at, *exe;
 	size_t i;
-	char **at;
 
 	for (at = options->argv; *at; at++)
 		strings_add(orders, "%c%s", WIRE_ARG, *at);
+	/* So that a program in the guest finds this blklab. */
+	exe = own_directory();
 	for (at = environ; *at; at++)
-		strings_add(orders, "%c%s", WIRE_ENV, *at);
+		strings_add(orders, strncmp(*at, "PATH=", 5) ? "%c%s" : "%c%s:%s", WIRE_ENV, *at,
+			    exe);
+	free(exe);
 	strings_add(orders, "%cBLKLAB_GUEST=1", WIRE_ENV);
 	strings_add(orders, "%c%s", WIRE_CWD, here ? here : "/");
 	strings_add(orders, "%c%lld", WIRE_TIME, (long long)time(NULL));

@@ -47,22 +47,25 @@ static char *script_write(struct session *session)
 {
 	char *path = format("%s/gdb.script", session->directory), *line, *rest = session->held;
 	char *symbols = format("%s/vmlinux.symbols", session->directory);
+	char *map = format("%s/kallsyms", session->directory);
 	FILE *script = fopen(path, "we");
 
 	if (!script) {
 		complain("%s: %s", path, strerror(errno));
+		free(map);
 		free(symbols);
 		free(path);
 		return NULL;
 	}
 	fputs("set confirm off\nset pagination off\nset architecture i386:x86-64\n", script);
-	if (session->kernel->map && !symbols_write(session->kernel->map, symbols))
+	if (!symbols_write(map, symbols))
 		fprintf(script, "symbol-file %s\n", symbols);
 	fprintf(script, "target remote %s/gdb.socket\n", session->directory);
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
 			script_module(script, line);
 	fclose(script);
+	free(map);
 	free(symbols);
 	return path;
 }

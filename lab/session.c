@@ -113,6 +113,17 @@ static void set_text(char **text, const char *data, size_t size)
 	*text = format("%.*s", (int)size, data);
 }
 
+/* For the debugger; what can't be kept it does without. */
+static void symbols_keep(const struct session *session, const char *data, size_t size)
+{
+	char *path = format("%s/kallsyms", session->directory);
+	FILE *file = fopen(path, "ae");
+
+	if (!file || fwrite(data, 1, size, file) != size || fclose(file))
+		complain("%s: %s", path, strerror(errno));
+	free(path);
+}
+
 static void ended(struct session *session, const char *data, size_t size)
 {
 	uint32_t end[2];
@@ -153,6 +164,9 @@ static void handle(struct session *session, unsigned int type, const char *data,
 		break;
 	case WIRE_WHERE:
 		set_text(&session->where, data, size);
+		break;
+	case WIRE_SYMBOLS:
+		symbols_keep(session, data, size);
 		break;
 	case WIRE_HELD:
 		set_text(&session->held, data, size);
@@ -252,7 +266,7 @@ static void client_serve(struct session *session)
 	line[size] = 0;
 	line[strcspn(line, "\n")] = 0;
 	answer = disks_request(&session->options->disks, session->qmp, line);
-	if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
+	if (size && send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
 		note("the answer to '%s' reached nobody", line);
 	free(answer);
 	close(fd);
