@@ -179,7 +179,8 @@ static bool has(const char *text, const char *a, const char *b, const char *c)
 /* Say what went wrong in words of ours, where it is one of the usual things. */
 static int run_tell(const struct apt *apt, const char *error)
 {
-	if (has(error, "resolve", "could not connect", "connection") ||
+	if (has(error, "resolving", "could not resolve", "could not connect") ||
+	    has(error, "connection failed", "connection refused", "connection timed") ||
 	    has(error, "timed out", "timeout", "unreachable")) {
 		complain("%s can't be reached (%s): is there a network? A nearer mirror can be "
 			 "named in BLKLAB_MIRROR",
@@ -203,7 +204,9 @@ static int run_tell(const struct apt *apt, const char *error)
 			 "debian-archive-keyring",
 			 apt->mirror, error);
 	else
-		complain("apt-get for suites %s at %s: %s", apt->suites, apt->mirror, error);
+		complain("apt-get for suites %s at %s: %s (another mirror can be named in "
+			 "BLKLAB_MIRROR)",
+			 apt->suites, apt->mirror, error);
 	return -EIO;
 }
 

@@ -166,7 +166,8 @@ static int find_path(const char *path, struct kernel *kernel)
 	if (fd >= 0)
 		close(fd);
 	if (err) {
-		complain("kernel %s: %s", path, strerror(-err));
+		complain("kernel %s: %s; give the path of a bzImage or vmlinux", path,
+			 strerror(-err));
 		return err == -ENOENT ? err : -EINVAL;
 	}
 	err = find_image(path, data, (size_t)st.st_size, kernel);
@@ -283,6 +284,9 @@ static int order_all(const struct kernel *kernel, const char *const names[], str
 	struct modules *modules = kernel->modules ? modules_open(kernel->modules) : NULL;
 	int err = 0;
 
+	if (!modules && !kernel->uml && *names)
+		note("no modules are found for kernel %s: what it needs must be built in",
+		     kernel->name);
 	for (; modules && *names && !err; names++) {
 		err = modules_order(modules, *names, order);
 		if (err)
