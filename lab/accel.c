@@ -119,9 +119,10 @@ static bool probe(void)
 	there = time_there();
 	if (there < 0 || there > SLOWER * here) {
 		snprintf(reason, sizeof(reason),
-			 there < 0 ? "no: /dev/kvm is there but runs nothing"
-				   : "no: /dev/kvm is there, but a loop takes %.0f times as long as "
-				     "without it",
+			 there < 0
+				 ? "no: /dev/kvm is there but runs nothing"
+				 : "no: /dev/kvm is there, but a loop takes %.0f times as long as "
+				   "without it",
 			 there / here);
 		return false;
 	}

@@ -2,7 +2,7 @@
 /*
  * blklab: real kernels, and disks that really fail.
  */
-#include "lab.h"
+#include "machine.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -11,17 +11,21 @@
 
 static const struct verb verbs[] = {
 	{ "kernels", verb_kernels, "[--json]", "list kernels: which there are, which are fetched" },
-	{ "run", verb_run, "[OPTION...] [--] COMMAND [ARG...]", "run a command in a guest" },
-	{ "shell", verb_shell, "[OPTION...]", "a terminal in a guest" },
+	{ "run", verb_run, "[OPTION...] [--] COMMAND [ARG...]", "run a command in a guest", true },
+	{ "shell", verb_shell, "[OPTION...]", "a terminal in a guest", true },
 	{ "matrix", verb_matrix, "[OPTION...] [--] COMMAND [ARG...]",
-	  "run a command on every kernel, and print a table" },
+	  "run a command on every kernel, and print a table", true },
+	{ "build", verb_build, "[--kernel NAME|all]... [--output DIR] [--json] DIR [MAKE-ARGUMENT...]",
+	  "build a module, for one kernel or for all: into DIR/build/KERNEL/NAME.ko" },
 	{ "cut", verb_cut, "LOG [OPTION...] [-- COMMAND [ARG...]]",
 	  "a power cut: replay a log of writes up to any point" },
 	{ "snapshot", verb_snapshot, "[create|list|remove] [KERNEL...]",
 	  "guests that have booted already" },
-	{ "gdb", verb_gdb, "[OPTION...] [--] COMMAND [ARG...]", "a debugger on a guest's kernel" },
+	{ "gdb", verb_gdb, "[OPTION...] [--] COMMAND [ARG...]", "a debugger on a guest's kernel",
+	  true },
 	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
 	  "change where a disk fails, while the guest runs" },
+	{ "uml", verb_uml, "[--rebuild]", "build a User Mode Linux that finds bugs" },
 	{ "clean", verb_clean, "[--all]", "remove what is cached" },
 	{ NULL },
 };
@@ -39,7 +43,8 @@ static void usage(FILE *to)
 static int verb_run_one(const struct verb *verb, int argc, char **argv)
 {
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		printf("usage: blklab %s %s\n\n%s\n", verb->name, verb->usage, verb->summary);
+		printf("usage: blklab %s %s\n\n%s\n%s%s", verb->name, verb->usage, verb->summary,
+		       verb->guest ? "\n" : "", verb->guest ? machine_help : "");
 		return LAB_OK;
 	}
 	return verb->run(argc, argv);

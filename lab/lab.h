@@ -24,6 +24,7 @@ struct verb {
 	int (*run)(int argc, char **argv); /* argv[0] is the verb */
 	const char *usage;   /* what follows the verb's name */
 	const char *summary; /* one line */
+	bool guest;          /* it starts guests: machine_help holds for it */
 };
 
 extern bool lab_verbose; /* --verbose: show what is run */

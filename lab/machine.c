@@ -134,9 +134,14 @@ int machine_shares(struct machine *machine)
 
 	machine->share[0] = (struct share){ "root", must_strdup("/"), true };
 	machine->share[1] = (struct share){ "tree", must_strdup(tree), false };
-	machine->shares = 2;
+	/* The whole host is never shared writable: at / there is no tree, and all writes are
+	 * scratch. */
+	machine->shares = strcmp(tree, "/") ? 2 : 1;
+	if (machine->shares == 1)
+		free(machine->share[1].source);
 	err = share_start(&machine->share[0], machine->directory);
-	return err ? err : share_start(&machine->share[1], machine->directory);
+	return err || machine->shares == 1 ? err
+					   : share_start(&machine->share[1], machine->directory);
 }
 
 static int machine_initramfs(struct machine *machine)
@@ -201,8 +206,9 @@ static void machine_orders(struct machine *machine)
 	strings_add(orders, "%c%s", WIRE_CWD, here ? here : "/");
 	strings_add(orders, "%c%lld", WIRE_TIME, (long long)time(NULL));
 	strings_add(orders, "%c%s", WIRE_ROOT, machine->kernel.uml ? "/" : "root");
-	strings_add(orders, "%c%s=%s", WIRE_SHARE, machine->kernel.uml ? options->tree : "tree",
-		    options->tree);
+	if (strcmp(options->tree, "/"))
+		strings_add(orders, "%c%s=%s", WIRE_SHARE,
+			    machine->kernel.uml ? options->tree : "tree", options->tree);
 	if (machine->kernel.modules && machine->kernel.release)
 		strings_add(orders, "%c%s=/lib/modules/%s", WIRE_BIND, machine->kernel.modules,
 			    machine->kernel.release);
@@ -224,9 +230,10 @@ static void machine_orders(struct machine *machine)
 
 static void machine_append(struct machine *machine, struct strings *arguments)
 {
-	char *text = must_strdup("quiet console=ttyS0 panic=-1 oops=panic reboot=t nokaslr "
-				 "mitigations=off no_timer_check 8250.nr_uarts=1 random.trust_cpu=on "
-				 "unknown_nmi_panic log_buf_len=4M tsc=reliable"),
+	char *text = must_strdup(
+		     "quiet console=ttyS0 panic=-1 oops=panic reboot=t nokaslr "
+		     "mitigations=off no_timer_check 8250.nr_uarts=1 random.trust_cpu=on "
+		     "unknown_nmi_panic log_buf_len=4M tsc=reliable"),
 	     *more;
 	size_t i;
 

@@ -71,6 +71,8 @@ json_t *machine_result_json(const struct machine_options *options,
 /* options.c: parse what `run`, `shell`, `matrix`, `test` and others have in common. Returns the index of the
  * command in argv (argc if none), or -EINVAL, told. *json: --json was there. */
 int machine_parse(struct machine_options *options, int argc, char **argv, bool *json);
+/* What those options are, for --help. */
+extern const char machine_help[];
 void machine_options_free(struct machine_options *options);
 
 #endif

@@ -105,11 +105,12 @@ json_t *machine_result_json(const struct machine_options *options,
 	json_t *json = json_pack("{s:s, s:s?, s:s, s:i, s:s?, s:s?, s:s?, s:{s:f, s:f, s:f}}",
 				 "kernel", options->kernel, "release", result->release, "verdict",
 				 verdicts[result->verdict], "exit", result->exit, "headline",
-				 result->headline, "report", result->report, "log", result->log_path,
-				 "seconds", "boot", result->boot, "command", result->command,
-				 "total", result->total);
+				 result->headline, "report", result->report, "log",
+				 result->log_path, "seconds", "boot", result->boot, "command",
+				 result->command, "total", result->total);
 
-	/* A status only where the command gave one: a guest that crashed after it did counts as crashed. */
+	/* A status only where the command gave one: a guest that crashed after it did counts as
+	 * crashed. */
 	if (json && result->verdict == MACHINE_ENDED)
 		json_object_set_new(json, "status", json_integer(result->status));
 	return json;

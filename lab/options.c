@@ -33,6 +33,24 @@ enum {
 	OPT_VERBOSE,
 };
 
+const char machine_help[] =
+	"  --kernel NAME|PATH     6.1, 6.12 (if not said), 7.2, uml, or a bzImage or vmlinux\n"
+	"  --debug-kernel KIND    one built with kasan, kcsan or lockdep\n"
+	"  --disk SPEC            size=64M,name=main,bad=1000-1007:rw,slow=10M,log=FILE,serial=S,\n"
+	"                         bs=4096,bus=virtio|scsi|nvme,file=PATH,ro: /dev/lab/NAME there\n"
+	"  --timeout SECONDS      600 if not said; 0: none\n"
+	"  --smp N, --mem SIZE    processors (1) and memory (1024M)\n"
+	"  --tree DIR             shared live and writable, at the same path (the git tree here)\n"
+	"  --insmod FILE.ko       loaded before the command\n"
+	"  --module NAME          one of the kernel's own, loaded while it boots\n"
+	"  --append WORD          for the kernel's command line\n"
+	"  --allow-warn           a kernel warning is no failure\n"
+	"  --snapshot             start from a guest that has booted already\n"
+	"  --log FILE             where to keep the kernel log (else in the cache, which is told)\n"
+	"  --name NAME            for `blklab fault --machine NAME`\n"
+	"  --json                 the result as JSON\n"
+	"  --verbose              show the programs that are started\n";
+
 static const struct option known[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "kernels", required_argument, NULL, OPT_KERNEL }, /* as people say it to `matrix` */
@@ -125,7 +143,8 @@ static int parse_one(struct machine_options *options, int option, char *value, b
 	case OPT_TIMEOUT:
 		if (!parse_seconds(value, &options->timeout))
 			return 0;
-		complain("--timeout %s: seconds are wanted, as in 30, 1.5 or 10m; 0 is no limit", value);
+		complain("--timeout %s: seconds are wanted, as in 30, 1.5 or 10m; 0 is no limit",
+			 value);
 		return -EINVAL;
 	case OPT_SMP:
 		return parse_number("smp", value, 1, 64, &options->smp);

@@ -27,8 +27,10 @@ int verb_run(int argc, char **argv)
 	if (json) {
 		json_t *object = machine_result_json(&options, &result);
 
-		json_object_set_new(object, "stdout", json_string(result.output ? result.output : ""));
-		json_object_set_new(object, "stderr", json_string(result.error ? result.error : ""));
+		json_object_set_new(object, "stdout",
+				    json_string(result.output ? result.output : ""));
+		json_object_set_new(object, "stderr",
+				    json_string(result.error ? result.error : ""));
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(object);

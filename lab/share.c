@@ -96,11 +96,26 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 	char *fd_arg = format("--fd=%d", fd);
 	const char *cache = share->read_only ? "auto" : "none";
 	char *cache_arg = format("cache=%s", cache);
-	const char *const old_argv[] = { path, fd_arg, "-o", source, "-o", cache_arg, "-o",
-					 "sandbox=chroot", "--thread-pool-size=0", NULL };
-	const char *const new_argv[] = { path, "--fd", number, "--shared-dir", share->source,
-					 "--cache", share->read_only ? "auto" : "never",
-					 "--sandbox", "chroot", NULL };
+	const char *const old_argv[] = { path,
+					 fd_arg,
+					 "-o",
+					 source,
+					 "-o",
+					 cache_arg,
+					 "-o",
+					 "sandbox=chroot",
+					 "--thread-pool-size=0",
+					 NULL };
+	const char *const new_argv[] = { path,
+					 "--fd",
+					 number,
+					 "--shared-dir",
+					 share->source,
+					 "--cache",
+					 share->read_only ? "auto" : "never",
+					 "--sandbox",
+					 "chroot",
+					 NULL };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
@@ -167,8 +182,7 @@ void share_arguments(const struct share *share, struct strings *arguments)
 	strings_add(arguments, "-chardev");
 	strings_add(arguments, "socket,id=share-%s,path=%s", share->tag, share->socket);
 	strings_add(arguments, "-device");
-	strings_add(arguments, "vhost-user-fs-pci,chardev=share-%s,tag=%s", share->tag,
-		    share->tag);
+	strings_add(arguments, "vhost-user-fs-pci,chardev=share-%s,tag=%s", share->tag, share->tag);
 }
 
 int share_plug(const struct share *share, struct qmp *qmp)
@@ -183,8 +197,8 @@ int share_plug(const struct share *share, struct qmp *qmp)
 	err = qmp_run(qmp, "chardev-add", backend, NULL);
 	if (!err)
 		err = qmp_run(qmp, "device_add",
-			      json_pack("{s:s, s:s, s:s}", "driver", "vhost-user-fs-pci",
-					"chardev", id, "tag", share->tag),
+			      json_pack("{s:s, s:s, s:s}", "driver", "vhost-user-fs-pci", "chardev",
+					id, "tag", share->tag),
 			      NULL);
 	if (err)
 		complain("plugging in the share %s: %s", share->tag, qmp_error(qmp));

@@ -36,8 +36,8 @@ static void table_add(struct table *table, Elf64_Addr at, char type, const char 
 		table->symbol = must_realloc(table->symbol,
 					     (table->n ? 2 * table->n : 1) * sizeof(*symbol));
 	if (table->size / 65536 != (table->size + length) / 65536 || !table->string)
-		table->string = must_realloc(table->string,
-					     ((table->size + length) / 65536 + 1) * 65536);
+		table->string =
+			must_realloc(table->string, ((table->size + length) / 65536 + 1) * 65536);
 	symbol = &table->symbol[table->n++];
 	memset(symbol, 0, sizeof(*symbol));
 	symbol->st_name = (Elf64_Word)table->size;
@@ -74,11 +74,12 @@ static int table_write(const struct table *table, const char *path)
 		[SECTION_SYMBOLS] = { 7, SHT_SYMTAB, 0, 0, at, symbols, SECTION_STRINGS, 1, 8,
 				      sizeof(Elf64_Sym) },
 		[SECTION_STRINGS] = { 15, SHT_STRTAB, 0, 0, at + symbols, table->size, 0, 0, 1, 0 },
-		[SECTION_NAMES] = { 23, SHT_STRTAB, 0, 0, at + symbols + table->size,
-				    sizeof(names), 0, 0, 1, 0 },
+		[SECTION_NAMES] = { 23, SHT_STRTAB, 0, 0, at + symbols + table->size, sizeof(names),
+				    0, 0, 1, 0 },
 	};
 	Elf64_Ehdr head = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
 		.e_type = ET_EXEC,
 		.e_machine = EM_X86_64,
 		.e_version = EV_CURRENT,

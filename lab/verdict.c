@@ -62,15 +62,18 @@ static void troubled(struct session *session, enum klog_trouble trouble, size_t 
 	if (err == -ETIMEDOUT && strstr(headline, "NMI"))
 		decide(result, session->hello ? MACHINE_HUNG : MACHINE_NO_BOOT,
 		       session->hello ? LAB_TIMEOUT : LAB_NO_BOOT,
-		       format("the kernel hung and answered nothing; an interrupt that it can't mask "
+		       format("the kernel hung and answered nothing; an interrupt that it can't "
+			      "mask "
 			      "found it where the report says"));
 	else if (!session->hello)
 		decide(result, MACHINE_NO_BOOT, LAB_NO_BOOT,
 		       format("the kernel died while it booted: %s", headline));
 	else if (trouble == KLOG_WARNING)
-		decide(result, MACHINE_WARNED, LAB_CRASH, format("the kernel warned: %s", headline));
+		decide(result, MACHINE_WARNED, LAB_CRASH,
+		       format("the kernel warned: %s", headline));
 	else
-		decide(result, MACHINE_CRASHED, LAB_CRASH, format("the kernel crashed: %s", headline));
+		decide(result, MACHINE_CRASHED, LAB_CRASH,
+		       format("the kernel crashed: %s", headline));
 	free(headline);
 }
 
@@ -83,7 +86,8 @@ static void timed_out(struct session *session)
 		       must_strdup("the guest did not boot in time"));
 	else if (session->where)
 		decide(result, MACHINE_TIMEOUT, LAB_TIMEOUT,
-		       format("the time limit of %g s is over; the kernel lives, and its processes are "
+		       format("the time limit of %g s is over; the kernel lives, and its processes "
+			      "are "
 			      "where the report says",
 			      session->options->timeout / 1000.0));
 	else
@@ -100,13 +104,15 @@ static void vanished(struct session *session)
 	if (!session->hello)
 		decide(result, MACHINE_NO_BOOT, LAB_NO_BOOT,
 		       must_strdup("the guest ended before it had booted"));
-	else if (log_says(&result->log, "reboot: "))
+	else if (log_says(&result->log, "reboot: ") || log_says(&result->log, "sysrq: Resetting"))
 		decide(result, MACHINE_DIED, LAB_NO_BOOT,
-		       must_strdup("a program switched the guest off before the command had ended"));
+		       must_strdup(
+			       "a program switched the guest off before the command had ended"));
 	else
 		decide(result, MACHINE_DIED, LAB_CRASH,
-		       must_strdup("the guest ended without a word from its kernel: a triple fault, or "
-				   "QEMU was killed"));
+		       must_strdup(
+			       "the guest ended without a word from its kernel: a triple fault, or "
+			       "QEMU was killed"));
 }
 
 void session_verdict(struct session *session, int err)

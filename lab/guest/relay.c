@@ -86,8 +86,9 @@ void relay_log(void)
 	for (;;) {
 		n = read(log_fd, record, sizeof(record) - 1);
 		if (n < 0 && errno == EPIPE)
-			wire_text(WIRE_KMSG, "4,0.000000;(the kernel log was longer than its buffer: "
-					     "some of it is lost here)\n");
+			wire_text(WIRE_KMSG,
+				  "4,0.000000;(the kernel log was longer than its buffer: "
+				  "some of it is lost here)\n");
 		else if (n <= 0)
 			return;
 		else
@@ -323,8 +324,8 @@ void relay_run(struct command *command, int in)
 		fill(fds, command, in);
 		if (poll(fds, FDS, -1) < 0)
 			continue;
-		if (fds[CHILD].revents &&
-		    read(fds[CHILD].fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
+		if (fds[CHILD].revents && read(fds[CHILD].fd, &info, sizeof(info)) < 0 &&
+		    errno != EAGAIN)
 			perror("blklab init: signalfd");
 		serve(fds, command, in);
 	}

@@ -147,7 +147,8 @@ void root_enter(const struct orders *orders)
 	}
 }
 
-/* Does a file of sysfs hold a serial number? It may stand after some bytes (SCSI) or before blanks. */
+/* Does a file of sysfs hold a serial number? It may stand after some bytes (SCSI) or before blanks.
+ */
 static bool file_holds(const char *path, const char *serial)
 {
 	char text[256];
@@ -244,7 +245,8 @@ size_t root_sections(const char *path, char *text, size_t room)
 			continue;
 		address[n] = 0;
 		address[strcspn(address, "\n")] = 0;
-		used += (size_t)snprintf(text + used, room - used, " %s=%s", entry->d_name, address);
+		used += (size_t)snprintf(text + used, room - used, " %s=%s", entry->d_name,
+					 address);
 	}
 	if (dir)
 		closedir(dir);
