@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Planted fault: unloading forgets to unregister the target, whose code is gone then. */
+#include "../passthrough.h"
+
+static struct target_type planted_target = {
+	.name = "planted",
+	.version = { 1, 0, 0 },
+	.module = THIS_MODULE,
+	.ctr = passthrough_ctr,
+	.dtr = passthrough_dtr,
+	.map = passthrough_map,
+	.iterate_devices = passthrough_iterate,
+};
+
+static int __init planted_init(void)
+{
+	return dm_register_target(&planted_target);
+}
+
+static void __exit planted_exit(void)
+{
+}
+
+module_init(planted_init);
+module_exit(planted_exit);
+
+MODULE_DESCRIPTION("Planted fault: the target stays registered");
