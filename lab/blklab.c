@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+	{ "setup", verb_setup, "[KERNEL...]", "fetch kernels and what building modules needs" },
 	{ "kernels", verb_kernels, "[--json]", "list kernels: which there are, which are fetched" },
 	{ "run", verb_run, "[OPTION...] [--] COMMAND [ARG...]", "run a command in a guest", true },
 	{ "shell", verb_shell, "[OPTION...]", "a terminal in a guest", true },
