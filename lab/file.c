@@ -99,3 +99,22 @@ int remove_tree(const char *path)
 {
 	return nftw(path, remove_one, 64, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) ? -errno : 0;
 }
+
+char *part_path(const char *name)
+{
+	char self[4096], *path, *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = 0;
+	slash = strrchr(self, '/');
+	path = format("%.*s/%s", slash ? (int)(slash - self) : 0, self, name);
+	if (!access(path, R_OK))
+		return path;
+	free(path);
+	path = format("%s/%s", BLKLAB_LIBEXEC_DIR, name);
+	if (!access(path, R_OK))
+		return path;
+	complain("%s: %s; install blklab again", path, strerror(errno));
+	free(path);
+	return NULL;
+}

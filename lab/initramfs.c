@@ -82,23 +82,3 @@ int initramfs_write(const char *path, const void *init, size_t init_size,
 	free(temporary);
 	return err;
 }
-
-char *initramfs_init(void)
-{
-	char self[4096], *path, *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	self[n > 0 ? n : 0] = 0;
-	slash = strrchr(self, '/');
-	path = format("%.*s/blklab-init", slash ? (int)(slash - self) : 0, self);
-	if (!access(path, R_OK))
-		return path;
-	free(path);
-	path = must_strdup(BLKLAB_INIT_DIR "/blklab-init");
-	if (!access(path, R_OK))
-		return path;
-	complain("%s: the guest's init is not there: %s; install blklab again", path,
-		 strerror(errno));
-	free(path);
-	return NULL;
-}

@@ -18,7 +18,4 @@ struct initramfs_file {
 int initramfs_write(const char *path, const void *init, size_t init_size,
 		    const struct initramfs_file *files, size_t n);
 
-/* Where blklab-init is, to be freed; NULL: nowhere, told. */
-char *initramfs_init(void);
-
 #endif

@@ -362,7 +362,7 @@ static int make_initramfs(const struct kernel *kernel, const struct strings *ord
 
 int kernel_initramfs(const struct kernel *kernel, const char *const modules[], char **path)
 {
-	char *init_path = initramfs_init(), *init = NULL;
+	char *init_path = part_path("blklab-init"), *init = NULL;
 	struct strings order = { 0 };
 	size_t size;
 	int err = init_path ? order_all(kernel, modules, &order) : -ENOENT;

@@ -81,5 +81,8 @@ char *file_read(const char *path, size_t *size); /* NULL and errno; ends with a 
 int file_write(const char *path, const void *data, size_t size); /* by a temporary name */
 int make_directories(const char *path); /* mkdir -p */
 int remove_tree(const char *path);
+/* A file that belongs to blklab: beside the program that runs, or where it was installed. To be
+ * freed; NULL: nowhere, told. */
+char *part_path(const char *name);
 
 #endif

@@ -92,6 +92,8 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 {
 	bool old;
 	const char *path = daemon_find(&old);
+	char *noatime;
+	uid_t user;
 	char *number = format("%d", fd), *source = format("source=%s", share->source);
 	char *fd_arg = format("--fd=%d", fd);
 	const char *cache = share->read_only ? "auto" : "none";
@@ -117,6 +119,7 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 					 "chroot",
 					 NULL };
 
+	user = getuid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	dup2(log, STDOUT_FILENO);
@@ -130,6 +133,9 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 		fprintf(stderr, "making %s read-only: %s\n", share->source, strerror(errno));
 		_exit(1);
 	}
+	noatime = user ? part_path("blklab-noatime.so") : NULL;
+	if (noatime)
+		setenv("LD_PRELOAD", noatime, 1);
 	/* The credentials changed: that cleared it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execv(path, (char *const *)(old ? old_argv : new_argv));
