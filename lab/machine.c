@@ -367,6 +367,9 @@ void machine_stop(struct machine *machine)
 	struct session *session = &machine->session;
 	int status, tries;
 
+	/* A User Mode Linux is some processes; init has flushed what the command wrote. */
+	if (machine->kernel.uml && session->pid > 0)
+		kill(-session->pid, SIGKILL);
 	/* Told to quit it writes out what it holds of the disks' images and logs. */
 	if (session->qmp && session->ended)
 		qmp_run(session->qmp, "quit", NULL, NULL);
