@@ -106,8 +106,10 @@ static void find_beside(struct kernel *kernel, const char *path)
 	free(directory);
 }
 
-/* The ELF of a bzImage, kept in the cache by what it is made from; the bzImage itself if that has
- * none to boot. */
+/*
+ * The ELF of a bzImage, kept in the cache by what it is made from; the bzImage itself if that has
+ * none to boot; NULL if it is damaged, told.
+ */
 static char *image_boot(const char *path, const void *data, size_t size)
 {
 	uint64_t sum = lzma_crc64(data, size, 0);
@@ -119,6 +121,11 @@ static char *image_boot(const char *path, const void *data, size_t size)
 	if (!access(cached, R_OK))
 		return cached;
 	elf = bzimage_payload(data, size, &elf_size);
+	if (!elf && errno == EIO) {
+		complain("%s is damaged: what is packed in it can't be unpacked", path);
+		free(cached);
+		return NULL;
+	}
 	pvh = elf && vmlinux_has_pvh(elf, elf_size) && !file_write(cached, elf, elf_size);
 	free(elf);
 	if (pvh)
@@ -132,7 +139,7 @@ static int find_image(const char *path, const void *data, size_t size, struct ke
 	if (bzimage_is(data, size)) {
 		kernel->release = bzimage_release(data, size);
 		kernel->image = image_boot(path, data, size);
-		return 0;
+		return kernel->image ? 0 : -EIO;
 	}
 	if (!vmlinux_is(data, size)) {
 		complain("%s is no kernel for x86-64: neither a bzImage nor an ELF vmlinux", path);

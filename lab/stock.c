@@ -225,6 +225,9 @@ static int expand_image(const char *directory)
 		err = -EIO;
 	} else {
 		elf = bzimage_payload(image, size, &elf_size);
+		err = !elf && errno == EIO ? -EIO : 0;
+		if (err)
+			complain("%s is damaged: what is packed in it can't be unpacked", packed);
 	}
 	if (elf && vmlinux_has_pvh(elf, elf_size)) {
 		err = file_write(plain, elf, elf_size);

@@ -488,15 +488,17 @@ static void kernel_by_path_is_found_with_all_beside_it(void **state)
 
 static void what_is_no_kernel_is_refused(void **state)
 {
-	struct bytes elf = make_elf(17);
-	char *path = below("no-kernel"), *no_pvh = below("no-pvh");
+	struct bytes elf = make_elf(17), image = make_bzimage(&elf, pack_xz);
+	char *path = below("no-kernel"), *no_pvh = below("no-pvh"), *half = below("half");
 	struct kernel kernel;
 
 	(void)state;
 	put_text("no-kernel", "hello\n");
 	put("no-pvh", elf.data, elf.size);
+	put("half", image.data, image.size / 2);
 	assert_int_equal(kernel_find(path, &kernel), -EINVAL);
 	assert_int_equal(kernel_find(no_pvh, &kernel), -EINVAL);
+	assert_int_equal(kernel_find(half, &kernel), -EIO);
 	assert_int_equal(kernel_find("/nowhere/at/all", &kernel), -ENOENT);
 	assert_int_equal(kernel_find("6.0.0", &kernel), -ENOENT);
 	assert_int_equal(kernel_find("", &kernel), -ENOENT);
@@ -505,6 +507,8 @@ static void what_is_no_kernel_is_refused(void **state)
 	free(elf.data);
 	free(path);
 	free(no_pvh);
+	free(half);
+	free(image.data);
 }
 
 int main(void)
