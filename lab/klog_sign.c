@@ -73,6 +73,7 @@ static const struct sign signs[] = {
 	{ "list_add corruption", false, KLOG_WARNING, SIGN_WHOLE, LIST },
 	{ "list_del corruption", false, KLOG_WARNING, SIGN_WHOLE, LIST },
 	{ "Slab cache still has objects", true, KLOG_WARNING, SIGN_WHOLE, "a leak" },
+	{ "): Objects remaining ", true, KLOG_WARNING, SIGN_WHOLE, "a leak" },
 	{ "VFS: Busy inodes after unmount", false, KLOG_WARNING, SIGN_WHOLE, "a leak" },
 	{ ": page allocation failure: order:", true, KLOG_WARNING, SIGN_WHOLE, ALLOCATION },
 	{ ": vmalloc error: ", true, KLOG_WARNING, SIGN_WHOLE, ALLOCATION },

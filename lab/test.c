@@ -232,6 +232,7 @@ static json_t *trial_run(const struct plan *plan, const struct trial *trial)
 	strings_add(&argv, "%s", self);
 	strings_add(&argv, "test");
 	strings_add(&argv, TEST_GUEST);
+	strings_add(&argv, options.allow_warn ? TEST_WARNINGS : TEST_STRICT);
 	strings_add(&argv, "%s", trial->module);
 	strings_add(&argv, "%s", plan->parameters);
 	for (word = plan->command; *word; word++)

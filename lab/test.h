@@ -9,7 +9,9 @@
 
 #include "lab.h"
 
-#define TEST_GUEST "--in-guest" /* first argument of `test` there */
+#define TEST_GUEST    "--in-guest" /* first argument of `test` there */
+#define TEST_STRICT   "strict"
+#define TEST_WARNINGS "warnings"
 
 /* "blklab test: STEP: begins", then "ok" or "failed: WHY" or "hangs: WHERE". */
 #define TEST_MARK   "blklab test: "
@@ -25,7 +27,8 @@
 #define TEST_TAINT    "taint"
 
 /*
- * In the guest: argv is MODULE.ko, PARAMETERS (one word, may be empty), and the command, if any.
+ * In the guest: argv is "strict" or "warnings" (which may taint), MODULE.ko, PARAMETERS (one word,
+ * may be empty), and the command, if any.
  * The exit status is LAB_OK, LAB_FAILED or, where the module hangs, LAB_TIMEOUT.
  */
 int test_guest(int argc, char **argv);

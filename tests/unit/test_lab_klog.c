@@ -253,6 +253,11 @@ static const struct promise warns[] = {
 	  KLOG_WARNING, "------------[ cut", NULL },
 	{ "kmem_cache_destroy provoke: Slab cache still has objects\n" STACK, KLOG_WARNING,
 	  "kmem_cache_destroy", NULL },
+	{ "BUG provoke (Tainted: G           OE     ): Objects remaining on "
+	  "__kmem_cache_shutdown()\n",
+	  KLOG_WARNING, "BUG provoke",
+	  "a leak: BUG provoke (Tainted: G           OE     ): Objects remaining on "
+	  "__kmem_cache_shutdown()" },
 	{ "VFS: Busy inodes after unmount of loop0. Self-destruct in 5 seconds.  Have a nice "
 	  "day...\n",
 	  KLOG_WARNING, "VFS: Busy", NULL },

@@ -141,9 +141,14 @@ static int provoke_refcount(void)
 	return refcount_dec_and_test(&count) ? -EIO : 0;
 }
 
+/* A cache with a constructor shares its slabs with no other. */
+static void provoke_construct(void *object)
+{
+}
+
 static int provoke_leak(void)
 {
-	struct kmem_cache *cache = kmem_cache_create("provoke", 96, 8, 0, NULL);
+	struct kmem_cache *cache = kmem_cache_create("provoke", 96, 8, 0, provoke_construct);
 
 	nowhere = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
 	kmem_cache_destroy(cache);
@@ -178,26 +183,16 @@ static const struct {
 	const char *name;
 	int (*act)(void);
 } acts[] = {
-	{ "nothing", provoke_nothing },
-	{ "oops", provoke_oops },
-	{ "gpf", provoke_gpf },
-	{ "fault", provoke_fault },
-	{ "bug", provoke_bug },
-	{ "panic", provoke_panic },
-	{ "warn", provoke_warn },
-	{ "hang", provoke_hang },
-	{ "deadlock", provoke_deadlock },
-	{ "wait", provoke_wait },
-	{ "sleep", provoke_sleep },
-	{ "stack", provoke_stack },
-	{ "uaf", provoke_uaf },
-	{ "list", provoke_list },
-	{ "refcount", provoke_refcount },
-	{ "leak", provoke_leak },
-	{ "error", provoke_error },
-	{ "busy", provoke_busy },
-	{ "taint", provoke_taint },
-	{ "exit-wait", provoke_nothing },
+	{ "nothing", provoke_nothing },   { "oops", provoke_oops },
+	{ "gpf", provoke_gpf },           { "fault", provoke_fault },
+	{ "bug", provoke_bug },           { "panic", provoke_panic },
+	{ "warn", provoke_warn },         { "hang", provoke_hang },
+	{ "deadlock", provoke_deadlock }, { "wait", provoke_wait },
+	{ "sleep", provoke_sleep },       { "stack", provoke_stack },
+	{ "uaf", provoke_uaf },           { "list", provoke_list },
+	{ "refcount", provoke_refcount }, { "leak", provoke_leak },
+	{ "error", provoke_error },       { "busy", provoke_busy },
+	{ "taint", provoke_taint },       { "exit-wait", provoke_nothing },
 	{ "exit-oops", provoke_nothing },
 };
 
