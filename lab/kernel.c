@@ -16,9 +16,11 @@
 
 #include "bzimage.h"
 #include "cache.h"
+#include "debug_kernel.h"
 #include "initramfs.h"
 #include "modules.h"
 #include "stock.h"
+#include "uml.h"
 
 static char *if_there(char *path)
 {
@@ -186,12 +188,12 @@ static int find_path(const char *path, struct kernel *kernel)
 
 static int find_uml(struct kernel *kernel)
 {
+	int err = uml_build(false);
+
+	if (err)
+		return err;
 	kernel->uml = true;
-	kernel->image = if_there(cache_path("uml/linux"));
-	if (!kernel->image) {
-		complain("the User Mode Linux has not been built: `blklab uml` does it");
-		return -ENOENT;
-	}
+	kernel->image = cache_path("uml/linux");
 	kernel->release = line_of(cache_path("uml/release"));
 	kernel->modules = if_modules(cache_path("uml/modules"));
 	kernel->map = if_there(cache_path("uml/System.map"));
@@ -202,13 +204,12 @@ static int find_uml(struct kernel *kernel)
 /* Kernels of ours with checks: debug/NAME/vmlinux. */
 static int find_debug(const char *name, struct kernel *kernel)
 {
-	char *path = if_there(cache_path("debug/%s/vmlinux", name));
-	int err;
+	int err = debug_kernel_build(name, false);
+	char *path;
 
-	if (!path) {
-		complain("kernel %s has not been built: `blklab uml --debug-kernel` does it", name);
-		return -ENOENT;
-	}
+	if (err)
+		return err;
+	path = cache_path("debug/%s/vmlinux", name);
 	err = find_path(path, kernel);
 	free(path);
 	return err;

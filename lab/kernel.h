@@ -22,8 +22,9 @@ extern const char *const kernel_names[];
 
 /*
  * Find a kernel by name or path; a stock one that isn't in the cache is fetched (with a note, and
- * progress). "uml" is the User Mode Linux if it has been built. -ENOENT, -EINVAL, -ENOSPC, -EIO, told to people. Its modules are all
- * under kernel->modules, as Debian has them (.ko or .ko.xz).
+ * progress). "uml" is User Mode Linux, "debug-kasan" and others are those of debug_kernel.h: built
+ * first if need be, which takes minutes. -ENOENT, -EINVAL, -ENOSPC, -EIO, told to people. Its
+ * modules are all under kernel->modules, as Debian has them (.ko or .ko.xz).
  */
 int kernel_find(const char *name, struct kernel *kernel);
 void kernel_free(struct kernel *kernel);

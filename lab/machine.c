@@ -153,7 +153,7 @@ static int machine_initramfs(struct machine *machine)
 
 	for (i = 0; i < sizeof(base_modules) / sizeof(*base_modules) && !machine->kernel.uml; i++)
 		strings_add(&modules, "%s", base_modules[i]);
-	if (options->snapshot)
+	if (options->snapshot && !machine->kernel.uml)
 		machine_snapshot_modules(&modules);
 	else if (!machine->kernel.uml)
 		disks_modules(&options->disks, &modules);
@@ -465,6 +465,11 @@ static int machine_go(struct machine *machine)
 		err = machine_restore(machine);
 	else
 		err = machine_shares(machine) ?: machine_start(machine);
+	if (err && machine->kernel.uml) {
+		machine->result->headline = must_strdup("it could not be started");
+		machine->result->told = true;
+		return -EIO;
+	}
 	if (err) {
 		explain_start(machine);
 		return -EIO;

@@ -383,7 +383,9 @@ static void ask_where(struct session *session)
 /* A kernel that answers nobody panics on an interrupt that it can't mask, and says where it was. */
 static void provoke_panic(struct session *session)
 {
-	if (!session->qmp || qmp_run(session->qmp, "inject-nmi", NULL, NULL))
+	if (session->kernel->uml)
+		kill(session->pid, SIGINT); /* which is made to mean just that: mend.c */
+	else if (!session->qmp || qmp_run(session->qmp, "inject-nmi", NULL, NULL))
 		return;
 	session->deadline = session_now() + GONE_LIMIT;
 	while (!turn(session))

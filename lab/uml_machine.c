@@ -87,11 +87,11 @@ static int check(const struct machine_options *options)
 static int add_disk(const struct disk *disk, size_t i, const char *directory,
 		    struct strings *arguments)
 {
-	char *link = format("%s/ubd%zu", directory, i), *file = realpath(disk->file, NULL);
+	char *link = format("%s/ubd%zu", directory, i), *file = realpath(disk->image, NULL);
 	int err = file && !symlink(file, link) ? 0 : -errno;
 
 	if (err)
-		complain("disk '%s': %s: %s", disk->name, disk->file, strerror(-err));
+		complain("disk '%s': %s: %s", disk->name, disk->image, strerror(-err));
 	/* d: don't look for another format in what the disk holds. */
 	strings_add(arguments, "ubd%zu%sd=ubd%zu,,%s", i, disk->read_only ? "r" : "", i,
 		    disk->serial);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Small changes to the source of Linux, each of which must find its place.
+ */
+#include "mend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab.h"
+
+/*
+ * What User Mode Linux must have otherwise.
+ *
+ * It traces the processes of its guest. When it is killed, as we do with a guest that hangs, these
+ * would go on as processes of the host, with the host's files before them and a guest's notion of
+ * what may be done to a disk. So they and its helpers die with it.
+ *
+ * SIGTERM and SIGINT make it clean up in the middle of whatever it does, which its own checks then
+ * take for a fault of the guest. SIGTERM had better just end it; and SIGINT be what an NMI is to
+ * real hardware: how a kernel that answers nobody is made to say where it is.
+ *
+ * Its serial lines read one byte a system call, which makes 1 MB/s of a command's stdin.
+ *
+ * A console that is a file can't be waited for; saying so under a lock teaches lockdep an order of
+ * locks that is none.
+ *
+ * And it looks for a disk that nobody asked for.
+ */
+static const struct mend {
+	const char *file, *from, *to;
+} mends[] = {
+	{ "arch/um/os-Linux/skas/process.c", "(void *) PTRACE_O_TRACESYSGOOD)",
+	  "(void *) (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))" },
+	{ "arch/um/os-Linux/skas/process.c", "\tptrace(PTRACE_TRACEME, 0, 0, 0);\n",
+	  "\tprctl(PR_SET_PDEATHSIG, SIGKILL);\n\tptrace(PTRACE_TRACEME, 0, 0, 0);\n" },
+	{ "arch/um/os-Linux/skas/process.c", "#include <sys/mman.h>\n",
+	  "#include <sys/mman.h>\n#include <sys/prctl.h>\n" },
+	{ "arch/um/os-Linux/util.c", "\tsignal(SIGWINCH, SIG_IGN);\n",
+	  "\tprctl(PR_SET_PDEATHSIG, SIGKILL);\n\tsignal(SIGWINCH, SIG_IGN);\n" },
+	{ "arch/um/os-Linux/util.c", "#include <sys/mman.h>\n",
+	  "#include <sys/mman.h>\n#include <sys/prctl.h>\n" },
+	{ "arch/um/os-Linux/main.c", "\tinstall_fatal_handler(SIGTERM);\n", "" },
+	{ "arch/um/os-Linux/main.c", "\tuml_cleanup();\n\texit(1);\n",
+	  "\tpanic(\"NMI (SIGINT): where does it hang?\");\n" },
+	{ "arch/um/os-Linux/main.c", "#include <um_malloc.h>\n",
+	  "#include <um_malloc.h>\n#include <user.h>\n" },
+	{ "arch/um/drivers/chan_kern.c", "\tint err;\n\tu8 c;\n",
+	  "\tint err;\n\tu8 bytes[512];\n" },
+	{ "arch/um/drivers/chan_kern.c", "if (!tty_buffer_request_room(port, 1)) {",
+	  "if (tty_buffer_request_room(port, sizeof(bytes)) < (int)sizeof(bytes)) {" },
+	{ "arch/um/drivers/chan_kern.c",
+	  "\t\terr = chan->ops->read(chan->fd_in, &c, chan->data);\n"
+	  "\t\tif (err > 0)\n"
+	  "\t\t\ttty_insert_flip_char(port, c, TTY_NORMAL);\n",
+	  "\t\terr = os_read_file(chan->fd_in, bytes, sizeof(bytes));\n"
+	  "\t\terr = err == -EAGAIN || err == -EINTR ? 0 : err ?: -EIO;\n"
+	  "\t\tif (err > 0)\n"
+	  "\t\t\ttty_insert_flip_string(port, bytes, err);\n" },
+	{ "arch/um/os-Linux/irq.c", "\tif (result)\n\t\tprintk(\"epollctl add err",
+	  "\tif (result && errno != EPERM)\n\t\tprintk(\"epollctl add err" },
+	{ "arch/um/drivers/ubd_kern.c",
+	  "\tif(ubd_dev->file == NULL)\n\t\tubd_dev->file = \"root_fs\";\n", "\t(void)ubd_dev;\n" },
+};
+
+char *mend_text(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+
+	if (!at || strstr(at + 1, from))
+		return NULL;
+	return format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static int mend_one(const char *directory, const struct mend *mend)
+{
+	char *path = format("%s/%s", directory, mend->file);
+	char *text = file_read(path, NULL), *mended;
+	int err = -EINVAL;
+
+	mended = text ? mend_text(text, mend->from, mend->to) : NULL;
+	if (!mended)
+		complain("%s is not as expected, so User Mode Linux could not be made safe: "
+			 "this blklab is too old for the kernel's source that Debian has now",
+			 path);
+	else
+		err = file_write(path, mended, strlen(mended));
+	free(mended);
+	free(text);
+	free(path);
+	return err;
+}
+
+int mend_source(const char *directory)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < sizeof(mends) / sizeof(*mends); i++)
+		err = mend_one(directory, &mends[i]);
+	return err;
+}
