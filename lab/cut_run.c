@@ -135,8 +135,8 @@ static void failed_tell(struct runs *runs, const struct machine_result *result)
 /* The exit status that ends all, or LAB_OK. */
 static int judge(struct runs *runs, const struct machine_result *result)
 {
-	runs->tried++;
 	if (result->exit == LAB_OK) {
+		runs->tried++;
 		runs->survived++;
 		return LAB_OK;
 	}
@@ -144,12 +144,12 @@ static int judge(struct runs *runs, const struct machine_result *result)
 		return result->exit;
 	/* That is the lab's trouble, and says nothing of the disk. */
 	if (result->exit == LAB_NO_BOOT && result->verdict != MACHINE_ENDED) {
-		runs->tried--;
 		if (!result->told)
 			complain("%s", result->headline ? result->headline
 							: "the guest could not be started");
 		return LAB_NO_BOOT;
 	}
+	runs->tried++;
 	failed_tell(runs, result);
 	return LAB_FAILED;
 }
@@ -205,9 +205,8 @@ static void runs_tell(const struct runs *runs)
 	json_t *all;
 
 	if (!runs->options->json) {
-		printf(runs->survived == runs->n ? "%zu cuts, all survived\n"
-						 : "%zu cuts, %zu tried, %zu survived\n",
-		       runs->n, runs->tried, runs->survived);
+		printf("cuts: %zu, tried: %zu, survived: %zu\n", runs->n, runs->tried,
+		       runs->survived);
 		return;
 	}
 	all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "log", runs->options->log, "entries",

@@ -471,6 +471,11 @@ int disk_fault_install(struct disk *disk, struct qmp *qmp, char **error)
 	char *path;
 	int err;
 
+	if (!qmp) {
+		*error = must_strdup("User Mode Linux has no hardware to fail: put dm-dust or "
+				     "dm-flakey on the disk");
+		return -ENOTSUP;
+	}
 	disk->generation++;
 	path = rules_path(disk);
 	err = rules_write(disk, path);
