@@ -113,15 +113,28 @@ static void sweep(void)
 		closedir(dir);
 }
 
+/* Held while directories are looked through or made: a new one has no lock of its own yet. */
+static int lock_all(void)
+{
+	char *path = format("%s/.lock", runtime_dir());
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+		;
+	free(path);
+	return fd;
+}
+
 char *runtime_make(const char *name)
 {
+	int all = lock_all(), fd;
 	char *path, *lock;
-	int fd;
 
 	sweep();
 	path = format("%s/%s-%d.XXXXXX", runtime_dir(), name, (int)getpid());
 	if (!mkdtemp(path)) {
 		complain("%s: %s", path, strerror(errno));
+		close(all);
 		free(path);
 		return NULL;
 	}
@@ -130,6 +143,7 @@ char *runtime_make(const char *name)
 	/* Held until the process ends: its descriptor is never closed. */
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
 		complain("%s: %s", lock, strerror(errno));
+	close(all);
 	free(lock);
 	return path;
 }
