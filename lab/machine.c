@@ -233,7 +233,8 @@ static void machine_append(struct machine *machine, struct strings *arguments)
 	char *text = must_strdup(
 		     "quiet console=ttyS0 panic=-1 oops=panic reboot=t nokaslr "
 		     "mitigations=off no_timer_check 8250.nr_uarts=1 random.trust_cpu=on "
-		     "unknown_nmi_panic log_buf_len=4M tsc=reliable"),
+		     "unknown_nmi_panic log_buf_len=4M tsc=reliable "
+		     "cryptomgr.notests"),
 	     *more;
 	size_t i;
 
