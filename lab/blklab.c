@@ -33,8 +33,8 @@ static const struct verb verbs[] = {
 	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
 	  "change where a disk fails, while the guest runs" },
 	{ "uml", verb_uml, "[--rebuild]", "build a User Mode Linux that finds bugs" },
-	{ "selftest", verb_selftest, "[--boots N] [OPTION...]", "is the lab itself to be trusted?",
-	  true },
+	{ "selftest", verb_selftest, "[--quick|--boots N] [OPTION...]",
+	  "is the lab itself to be trusted?", true },
 	{ "clean", verb_clean, "[--all]", "remove what is cached" },
 	{ NULL },
 };
