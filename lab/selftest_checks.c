@@ -83,7 +83,7 @@ const struct check selftest_checks[] = {
 	{ "a sleep with preemption off", .provoke = "sleep", .verdict = MACHINE_WARNED,
 	  .exit = LAB_CRASH, .headline = "scheduling while atomic" },
 	{ "a slab cache that goes with objects in it", .provoke = "leak", .verdict = MACHINE_WARNED,
-	  .exit = LAB_CRASH, .report = "Slab cache still has objects" },
+	  .exit = LAB_CRASH, .headline = "a leak: " },
 	{ "a module that doesn't load is no crash", .provoke = "error", .verdict = MACHINE_ENDED,
 	  .exit = 1 },
 	{ "a process that hangs in the kernel", .provoke = "wait", .timeout = 3000,

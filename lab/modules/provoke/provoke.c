@@ -200,6 +200,7 @@ static int __init provoke_init(void)
 {
 	size_t i;
 
+	pr_notice("provoke: what=%s\n", what);
 	for (i = 0; i < ARRAY_SIZE(acts); i++)
 		if (!strcmp(what, acts[i].name))
 			return acts[i].act();
