@@ -201,9 +201,6 @@ static void options_set(const struct diagnose_request *request, struct machine_o
 	options->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	options->out = options->err = -1;
 	options->allow_warn = false;
-	/* The one that watches is to be alive when a module has taken a processor. */
-	if (options->smp < 2)
-		options->smp = 2;
 	options->modules = (struct strings){ 0 };
 	strings_add(&options->modules, "dm-mod");
 	for (i = 0; i < request->depends.n; i++)
