@@ -39,6 +39,12 @@ size_t klog_report_end(const struct klog *log, size_t line);
 char *klog_headline(const struct klog *log, size_t line);
 
 /*
+ * The file of a module that is loaded in a guest: its debug information is taken before that of
+ * any file of the same name below a tree, which may be older. Kept until the program ends.
+ */
+void klog_module(const char *path);
+
+/*
  * The report at `line`, its stack decoded as far as can be: function+offset to file:line by the
  * debug information of modules (*.ko found under `tree`) and of the kernel, where there is any.
  * To be freed.

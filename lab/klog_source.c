@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "klog.h"
 #include "lab.h"
 
 #define DEEPEST 12 /* directories below a tree in which modules are looked for */
@@ -41,6 +42,14 @@ static const Dwfl_Callbacks callbacks = {
 	.find_debuginfo = dwfl_standard_find_debuginfo,
 	.section_address = dwfl_offline_section_address,
 };
+
+/* Files of modules that are known to be loaded. */
+static struct strings loaded;
+
+void klog_module(const char *path)
+{
+	strings_add(&loaded, "%s", path);
+}
 
 struct sources *sources_open(const char *tree, const char *release)
 {
@@ -128,12 +137,15 @@ static bool is_for(const char *path, const char *release)
 	return yes;
 }
 
-/* The newest file of that module; NULL: there is none. */
+/* The file of that module that is loaded, or the newest; NULL: there is none. */
 static const char *find_file(struct sources *sources, const char *name)
 {
 	const char *best = NULL, *path;
 	size_t i;
 
+	for (i = loaded.n; i-- > 0;)
+		if (is_named(loaded.item[i], name) && is_for(loaded.item[i], sources->release))
+			return loaded.item[i];
 	search(sources);
 	for (i = 0; i < sources->files.n; i++) {
 		path = sources->files.item[i];

@@ -52,12 +52,28 @@ static bool log_says(const struct klog *log, const char *words)
 	return false;
 }
 
+/* Files that the command line names are those that were loaded, whatever else lies in the tree. */
+static void name_modules(const struct machine_options *options)
+{
+	char **word;
+	size_t i, n;
+
+	for (i = 0; i < options->insmod.n; i++)
+		klog_module(options->insmod.item[i]);
+	for (word = options->argv; word && *word; word++) {
+		n = strlen(*word);
+		if (n > 3 && !strcmp(*word + n - 3, ".ko"))
+			klog_module(*word);
+	}
+}
+
 /* The kernel is in trouble: where, in its own words. */
 static void troubled(struct session *session, enum klog_trouble trouble, size_t line, int err)
 {
 	struct machine_result *result = session->result;
 	char *headline = klog_headline(&result->log, line);
 
+	name_modules(session->options);
 	result->report = klog_report(&result->log, line, session->options->tree);
 	if (err == -ETIMEDOUT && strstr(headline, "NMI"))
 		decide(result, session->hello ? MACHINE_HUNG : MACHINE_NO_BOOT,
