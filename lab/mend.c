@@ -21,13 +21,27 @@
  * take for a fault of the guest. SIGTERM had better just end it; and SIGINT be what an NMI is to
  * real hardware: how a kernel that answers nobody is made to say where it is.
  *
- * Its serial lines read one byte a system call, which makes 1 MB/s of a command's stdin.
+ * Its serial lines read one byte a system call, which makes 1 MB/s of a command's stdin; and an
+ * interrupt between reading and delivering changes the order of what arrives.
  *
  * A console that is a file can't be waited for; saying so under a lock teaches lockdep an order of
  * locks that is none.
  *
+ * It panics with no other word where other kernels say first what happened and where.
+ *
+ * Its early console keeps back what it should print.
+ *
  * And it looks for a disk that nobody asked for.
  */
+/* Trap 13 of an x86 processor comes with no address. */
+#define SAY_FAULT                                                                                  \
+	"\t\tif (fi.trap_no == 13)\n"                                                              \
+	"\t\t\tpr_emerg(\"general protection fault, probably for non-canonical address\\n\");\n"   \
+	"\t\telse\n"                                                                               \
+	"\t\t\tpr_emerg(\"BUG: %s, address: %016lx\\n\",\n"                                        \
+	"\t\t\t\t address < PAGE_SIZE ? \"kernel NULL pointer dereference\" :\n"                   \
+	"\t\t\t\t\"unable to handle page fault\", address);\n"
+
 static const struct mend {
 	const char *file, *from, *to;
 } mends[] = {
@@ -46,18 +60,53 @@ static const struct mend {
 	  "\tpanic(\"NMI (SIGINT): where does it hang?\");\n" },
 	{ "arch/um/os-Linux/main.c", "#include <um_malloc.h>\n",
 	  "#include <um_malloc.h>\n#include <user.h>\n" },
-	{ "arch/um/drivers/chan_kern.c", "\tint err;\n\tu8 c;\n",
-	  "\tint err;\n\tu8 bytes[512];\n" },
-	{ "arch/um/drivers/chan_kern.c", "if (!tty_buffer_request_room(port, 1)) {",
-	  "if (tty_buffer_request_room(port, sizeof(bytes)) < (int)sizeof(bytes)) {" },
 	{ "arch/um/drivers/chan_kern.c",
+	  "\tu8 c;\n\n"
+	  "\tif (!chan || !chan->ops->read)\n"
+	  "\t\tgoto out;\n\n"
+	  "\tdo {\n"
+	  "\t\tif (!tty_buffer_request_room(port, 1)) {\n"
+	  "\t\t\tschedule_delayed_work(&line->task, 1);\n"
+	  "\t\t\tgoto out;\n"
+	  "\t\t}\n"
 	  "\t\terr = chan->ops->read(chan->fd_in, &c, chan->data);\n"
 	  "\t\tif (err > 0)\n"
-	  "\t\t\ttty_insert_flip_char(port, c, TTY_NORMAL);\n",
+	  "\t\t\ttty_insert_flip_char(port, c, TTY_NORMAL);\n"
+	  "\t} while (err > 0);\n",
+	  "\tunsigned long flags;\n"
+	  "\tu8 bytes[512];\n\n"
+	  "\tif (!chan || !chan->ops->read)\n"
+	  "\t\tgoto out;\n\n"
+	  "\tlocal_irq_save(flags);\n"
+	  "\tdo {\n"
+	  "\t\tif (tty_buffer_request_room(port, sizeof(bytes)) < (int)sizeof(bytes)) {\n"
+	  "\t\t\tlocal_irq_restore(flags);\n"
+	  "\t\t\tschedule_delayed_work(&line->task, 1);\n"
+	  "\t\t\tgoto out;\n"
+	  "\t\t}\n"
 	  "\t\terr = os_read_file(chan->fd_in, bytes, sizeof(bytes));\n"
 	  "\t\terr = err == -EAGAIN || err == -EINTR ? 0 : err ?: -EIO;\n"
 	  "\t\tif (err > 0)\n"
-	  "\t\t\ttty_insert_flip_string(port, bytes, err);\n" },
+	  "\t\t\ttty_insert_flip_string(port, bytes, err);\n"
+	  "\t} while (err > 0);\n"
+	  "\tlocal_irq_restore(flags);\n" },
+	{ "arch/um/kernel/trap.c",
+	  "\t\tshow_regs(container_of(regs, struct pt_regs, regs));\n"
+	  "\t\tpanic(\"Segfault with no mm",
+	  SAY_FAULT "\t\tshow_regs(container_of(regs, struct pt_regs, regs));\n"
+		    "\t\tpanic(\"Segfault with no mm" },
+	{ "arch/um/kernel/trap.c",
+	  "\t\tshow_regs(container_of(regs, struct pt_regs, regs));\n"
+	  "\t\tpanic(\"Kernel tried to access user memory",
+	  SAY_FAULT "\t\tshow_regs(container_of(regs, struct pt_regs, regs));\n"
+		    "\t\tpanic(\"Kernel tried to access user memory" },
+	{ "arch/um/kernel/trap.c",
+	  "\t\tshow_regs(container_of(regs, struct pt_regs, regs));\n"
+	  "\t\tpanic(\"Kernel mode fault",
+	  SAY_FAULT "\t\tshow_regs(container_of(regs, struct pt_regs, regs));\n"
+		    "\t\tpanic(\"Kernel mode fault" },
+	{ "arch/um/os-Linux/util.c", "\tprintf(\"%.*s\", n, s);\n",
+	  "\tprintf(\"%.*s\", n, s);\n\tfflush(stdout);\n" },
 	{ "arch/um/os-Linux/irq.c", "\tif (result)\n\t\tprintk(\"epollctl add err",
 	  "\tif (result && errno != EPERM)\n\t\tprintk(\"epollctl add err" },
 	{ "arch/um/drivers/ubd_kern.c",
@@ -100,4 +149,25 @@ int mend_source(const char *directory)
 	for (i = 0; !err && i < sizeof(mends) / sizeof(*mends); i++)
 		err = mend_one(directory, &mends[i]);
 	return err;
+}
+
+/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+static unsigned long long sum_add(unsigned long long sum, const char *text)
+{
+	for (; *text; text++)
+		sum = (sum ^ (unsigned char)*text) * 0x100000001b3ull;
+	return sum;
+}
+
+unsigned long long mend_sum(void)
+{
+	unsigned long long sum = 0xcbf29ce484222325ull;
+	size_t i;
+
+	for (i = 0; i < sizeof(mends) / sizeof(*mends); i++) {
+		sum = sum_add(sum, mends[i].file);
+		sum = sum_add(sum, mends[i].from);
+		sum = sum_add(sum, mends[i].to);
+	}
+	return sum;
 }

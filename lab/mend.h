@@ -9,6 +9,9 @@
 /* Mend the source in a directory. -EINVAL, -EIO, told. */
 int mend_source(const char *directory);
 
+/* A number that is another one when the changes are others: a source mended before is then old. */
+unsigned long long mend_sum(void);
+
 /*
  * A text with the one place replaced where `from` stands, to be freed. NULL: it isn't there, or
  * more than once.

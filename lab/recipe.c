@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "mend.h"
 #include "source.h"
 
 static const struct {
@@ -333,11 +334,11 @@ static bool stamp_fits(const char *directory, const char *image, const char *tex
 static int build_afresh(const struct recipe *recipe, const char *directory, const char *image,
 			const char *text, bool again)
 {
-	char *stamp = format("%s/recipe", directory), *source = NULL, *version = NULL;
+	char *stamp = format("%s/recipe", directory), *source = NULL;
 	int err = tools_check();
 
 	if (!err)
-		err = source_get(&source, &version);
+		err = source_get(&source);
 	if (!err) {
 		unlink(image);
 		unlink(stamp);
@@ -349,17 +350,26 @@ static int build_afresh(const struct recipe *recipe, const char *directory, cons
 		err = build_all(recipe, directory, source, image);
 	if (!err)
 		err = file_write(stamp, text, strlen(text));
-	free(version);
 	free(source);
 	free(stamp);
 	return err;
+}
+
+/* Only User Mode Linux is made of what is mended. */
+static char *stamp_text(const struct recipe *recipe)
+{
+	char *config = recipe_config(recipe->options);
+	char *text = format("%llx\n%s", strcmp(recipe->arch, "um") ? 0 : mend_sum(), config);
+
+	free(config);
+	return text;
 }
 
 int recipe_make(const struct recipe *recipe, bool again)
 {
 	char *directory = cache_path("%s", recipe->directory);
 	char *image = format("%s/%s", directory, recipe->image);
-	char *text = recipe_config(recipe->options);
+	char *text = stamp_text(recipe);
 	int lock = cache_lock(recipe->directory), err = 0;
 
 	if (again || !stamp_fits(directory, image, text))

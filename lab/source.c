@@ -166,6 +166,29 @@ static char *deb_version(const char *deb)
 	return from ? format("%.*s", (int)strcspn(from + 1, "_"), from + 1) : must_strdup("6.12");
 }
 
+/* What says that a source is whole: its version, and how it was mended. */
+static int stamp_write(const char *stamp, const char *deb)
+{
+	char *version = deb_version(deb), *text = format("%s %llx\n", version, mend_sum());
+	int err = file_write(stamp, text, strlen(text));
+
+	if (err)
+		complain("%s: %s", stamp, strerror(-err));
+	free(text);
+	free(version);
+	return err;
+}
+
+static bool stamp_fits(const char *stamp)
+{
+	char *text = file_read(stamp, NULL), *want = format(" %llx\n", mend_sum());
+	bool fits = text && strstr(text, want);
+
+	free(want);
+	free(text);
+	return fits;
+}
+
 static int source_unpack(const char *deb, const char *directory)
 {
 	char *tar = cache_path("source/linux.tar"), *part = format("%s.part", directory);
@@ -189,7 +212,7 @@ static int source_unpack(const char *deb, const char *directory)
 
 static int source_make(const char *directory, const char *stamp)
 {
-	char *packages = cache_path("source/packages"), *version;
+	char *packages = cache_path("source/packages");
 	struct strings debs = { 0 };
 	int err = make_directories(packages);
 
@@ -199,38 +222,31 @@ static int source_make(const char *directory, const char *stamp)
 	}
 	if (!err)
 		err = debs.n ? source_unpack(debs.item[0], directory) : -EIO;
-	if (!err) {
-		version = deb_version(debs.item[0]);
-		err = file_write(stamp, version, strlen(version));
-		free(version);
+	if (!err)
+		err = stamp_write(stamp, debs.item[0]);
+	if (!err)
 		remove_tree(packages);
-	}
 	strings_free(&debs);
 	free(packages);
 	return err;
 }
 
-int source_get(char **directory, char **version)
+int source_get(char **directory)
 {
-	char *stamp = cache_path("source/version");
+	char *stamp = cache_path("source/version"), *path = cache_path("source/linux-6.12");
 	int lock = cache_lock("source"), err = 0;
 
-	*directory = cache_path("source/linux-6.12");
-	*version = file_read(stamp, NULL);
-	if (!*version || access(*directory, R_OK)) {
-		free(*version);
-		remove_tree(*directory);
-		err = source_make(*directory, stamp);
-		*version = err ? NULL : file_read(stamp, NULL);
+	if (access(path, R_OK) || !stamp_fits(stamp)) {
+		unlink(stamp);
+		remove_tree(path);
+		err = source_make(path, stamp);
 	}
 	if (lock >= 0)
 		close(lock);
 	free(stamp);
-	if (!err && !*version)
-		err = -EIO;
-	if (!err)
-		return 0;
-	free(*directory);
-	*directory = NULL;
+	if (err)
+		free(path);
+	else
+		*directory = path;
 	return err;
 }

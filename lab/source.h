@@ -8,11 +8,11 @@
 #include <stdbool.h>
 
 /*
- * Its directory in the cache, to be freed; and its version in Debian's words, to be freed. What
- * isn't there yet is fetched and unpacked, with progress; an attempt that was cut short is begun
- * again and never taken for the whole. -errno, told.
+ * Its directory in the cache, to be freed. What isn't there yet is fetched, unpacked and mended,
+ * with progress; an attempt that was cut short is begun again and never taken for the whole.
+ * -errno, told.
  */
-int source_get(char **directory, char **version);
+int source_get(char **directory);
 
 /* Is a file of the source wanted? Not what only hardware needs that no guest has. */
 bool source_wants(const char *path);

@@ -134,6 +134,7 @@ static int arguments_make(const struct kernel *kernel, const struct machine_opti
 	strings_add(arguments, "loglevel=7");
 	strings_add(arguments, "panic=-1");
 	strings_add(arguments, "oops=panic");
+	strings_add(arguments, "cryptomgr.notests");
 	strings_add(arguments, "null_blk.nr_devices=0");
 	err = add_disks(&options->disks, directory, arguments);
 	for (i = 0; i < options->append.n; i++)
