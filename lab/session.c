@@ -264,8 +264,13 @@ static void client_serve(struct session *session)
 		size += (size_t)n;
 	}
 	line[size] = 0;
-	line[strcspn(line, "\n")] = 0;
-	answer = disks_request(&session->options->disks, session->qmp, line);
+	/* Half a request is none. */
+	if (strchr(line, '\n')) {
+		*strchr(line, '\n') = 0;
+		answer = disks_request(&session->options->disks, session->qmp, line);
+	} else {
+		answer = must_strdup("error: a request is one line of less than 4096 bytes\n");
+	}
 	if (size && send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
 		note("the answer to '%s' reached nobody", line);
 	free(answer);
