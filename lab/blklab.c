@@ -22,7 +22,7 @@ static const struct verb verbs[] = {
 	{ "test", verb_test, "[OPTION...] MODULE.ko|DIR [PARAMETER=VALUE...] [-- COMMAND [ARG...]]",
 	  "load a module, exercise it, unload it, and read the kernel log", true },
 	{ "diagnose", verb_diagnose,
-	  "[--target NAME] [--table TABLE] [--control CONTROL.ko] [OPTION...] MODULE.ko",
+	  "[--target NAME] [--table \"0 %s NAME %d\"] [--control CONTROL.ko] [OPTION...] MODULE.ko",
 	  "find at which step a module dies, and whose fault that is", true },
 	{ "cut", verb_cut, "LOG [OPTION...] [-- COMMAND [ARG...]]",
 	  "a power cut: replay a log of writes up to any point" },

@@ -22,8 +22,9 @@
 
 #define DEVICE "blklab-diagnose"
 #define DISK   "/dev/lab/" DIAGNOSE_DISK
-#define LIMIT  60000 /* milliseconds that a step may take: on an idle host none takes two seconds  \
-		      */
+#define LIMIT                                                                                      \
+	60000 /* milliseconds that a step may take: on an idle host none takes two seconds         \
+	       */
 #define STUCK      10000 /* without anything that moves */
 #define BUSY_LIMIT 1000  /* for the last user to let go of it */
 #define LOOK       20    /* between looks at the trace */
@@ -285,12 +286,12 @@ static char *where(int pid)
 	char *text = must_strdup(""), *more, *name;
 	int functions = 0;
 
+	/* Lines are "[<0>] function+0x1/0x2 [module]". */
 	for (line = stack ? strtok_r(stack, "\n", &save) : NULL; line && functions < 8;
 	     line = strtok_r(NULL, "\n", &save), functions++) {
-		name = strchr(line, ' ') ? strrchr(line, ' ') + 1 : line;
-		if (strchr(line, '[') && strchr(line, ']') && name[0] == '[')
-			name = strchr(line, ' ') + 1; /* "[<0>] name+0x1/0x2 [module]" */
-		more = format("%s%s%s", text, *text ? " < " : "", name);
+		name = strstr(line, "] ") ? strstr(line, "] ") + 2 : line;
+		more = format("%s%s%.*s", text, *text ? " < " : "asleep in ",
+			      (int)strcspn(name, "+ "), name);
 		free(text);
 		text = more;
 	}
