@@ -19,7 +19,8 @@
 
 #define DEEPEST 12 /* directories below a tree in which modules are looked for */
 #define PADDING 64 /* bytes there may be between a function and the next */
-#define INLINED 8  /* functions within one another that are told */
+#define PAGE    4096
+#define INLINED 8 /* functions within one another that are told */
 
 /* A file with debug information, and its name in frames. */
 struct object {
@@ -208,19 +209,38 @@ static struct object *object_get(struct sources *sources, const struct frame *fr
 	return object;
 }
 
+/* Has its section no function behind this one? The next symbol is then as far as a page away. */
+static bool is_last(Dwfl_Module *module, Dwarf_Addr address, GElf_Word section)
+{
+	int i, n = dwfl_module_getsymtab(module);
+	GElf_Word other;
+	GElf_Sym symbol;
+	Dwarf_Addr at;
+
+	for (i = 1; i < n; i++)
+		if (dwfl_module_getsym_info(module, i, &symbol, &at, &other, NULL, NULL) &&
+		    GELF_ST_TYPE(symbol.st_info) == STT_FUNC && other == section && at > address)
+			return false;
+	return true;
+}
+
 /* The function's address in its file, if it is the one that the kernel had. */
 static bool find_function(Dwfl_Module *module, const struct frame *frame, Dwarf_Addr *address)
 {
 	int i, n = dwfl_module_getsymtab(module);
 	const char *name;
+	GElf_Word section;
 	GElf_Sym symbol;
 
 	for (i = 1; i < n; i++) {
-		name = dwfl_module_getsym_info(module, i, &symbol, address, NULL, NULL, NULL);
+		name = dwfl_module_getsym_info(module, i, &symbol, address, &section, NULL, NULL);
 		if (!name || GELF_ST_TYPE(symbol.st_info) != STT_FUNC ||
 		    strncmp(name, frame->name, frame->name_length) || name[frame->name_length])
 			continue;
-		if (symbol.st_size <= frame->size && frame->size < symbol.st_size + PADDING)
+		if (symbol.st_size > frame->size)
+			continue;
+		if (frame->size < symbol.st_size + PADDING ||
+		    (frame->size < symbol.st_size + PAGE && is_last(module, *address, section)))
 			return true;
 	}
 	return false;
