@@ -23,6 +23,7 @@
 #include "accel.h"
 #include "cache.h"
 #include "machine_private.h"
+#include "tsc.h"
 
 /* Early: without these the guest sees neither us nor its files. Others it loads itself. */
 static const char *const base_modules[] = { "virtio_pci", "virtio_console", "virtiofs", "overlay" };
@@ -238,6 +239,12 @@ static void machine_append(struct machine *machine, struct strings *arguments)
 	     *more;
 	size_t i;
 
+	/* Before what a person says, which then counts. */
+	if (!accel_kvm() && tsc_khz()) {
+		more = format("%s tsc_early_khz=%u", text, tsc_khz());
+		free(text);
+		text = more;
+	}
 	for (i = 0; i < machine->options->append.n; i++) {
 		more = format("%s %s", text, machine->options->append.item[i]);
 		free(text);
