@@ -158,6 +158,31 @@ static bool dmsetup_is_there(void)
 	return false;
 }
 
+/* One that was given is to be for the same kernel, and where a guest finds it. */
+static int control_check(struct diagnose *diagnose)
+{
+	struct modinfo info;
+	char *path;
+	int err;
+
+	if (!diagnose->control)
+		return 0;
+	err = modinfo_read(diagnose->control, &info);
+	if (err)
+		return err;
+	if (strcmp(info.release, diagnose->info.release)) {
+		complain("--control %s is built for kernel %s, the module for %s: they can't be "
+			 "compared",
+			 diagnose->control, info.release, diagnose->info.release);
+		err = -EINVAL;
+	}
+	path = realpath(diagnose->control, NULL);
+	free(diagnose->control);
+	diagnose->control = path;
+	modinfo_free(&info);
+	return err;
+}
+
 /* 0, or an exit status, told. */
 static int before(struct diagnose *diagnose)
 {
@@ -166,6 +191,8 @@ static int before(struct diagnose *diagnose)
 
 	if (!err && !dmsetup_is_there())
 		err = -ENOENT;
+	if (!err)
+		err = control_check(diagnose);
 	if (!err)
 		err = kernel_choose(diagnose);
 	if (err || kernel_find(diagnose->kernel, &kernel))
