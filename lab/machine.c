@@ -356,7 +356,7 @@ static void explain_start(struct machine *machine)
 
 	if (text && *text)
 		machine->result->headline = format("QEMU did not start: %s", text);
-	else if (!text || process_run(version, NULL) == 127)
+	else if (process_run(version, NULL) == 127)
 		machine->result->headline =
 			must_strdup("there is no qemu-system-x86_64; `./dev setup` installs it "
 				    "(package qemu-system-x86)");
