@@ -30,8 +30,8 @@ static const struct recipe recipe = {
 	.arch = "um",
 	.image = "linux",
 	.options = options,
-	.lines = 1750,
-	.seconds = 300,
+	.lines = 1400,
+	.seconds = 360,
 };
 
 int uml_build(bool again)
