@@ -25,18 +25,19 @@ struct disk_fault {
 };
 
 struct disk {
-	char *name;   /* letters, digits, - and _; the guest has it as /dev/lab/NAME */
-	char *file;   /* image; NULL: a new sparse one in the machine's directory */
-	uint64_t size; /* bytes; 0: as large as the file */
-	char *serial; /* at most 20 characters */
-	char *log;    /* of writes, or NULL */
-	char *slow;   /* bytes a second ("10M") or requests a second ("200iops") */
+	char *name;              /* letters, digits, - and _; the guest has it as /dev/lab/NAME */
+	char *file;              /* image; NULL: a new sparse one in the machine's directory */
+	uint64_t size;           /* bytes; 0: as large as the file */
+	char *serial;            /* at most 20 characters */
+	char *log;               /* of writes, or NULL */
+	char *slow;              /* bytes a second ("10M") or requests a second ("200iops") */
 	unsigned int block_size; /* 512 or 4096 */
 	enum disk_bus bus;
 	bool read_only;
 	struct disk_fault *fault;
 	size_t faults;
-	/* of a machine: what it began with, its image, and the file that tells blkdebug of faults */
+	/* of a machine: what it began with, its image, and the file that tells blkdebug of faults
+	 */
 	struct disk_fault *first_fault;
 	size_t first_faults;
 	char *image, *rules;
@@ -51,8 +52,8 @@ struct disks {
 
 /*
  * Add one from "size=64M,name=main,bad=1000-1007:rw,slow=10M,log=FILE,serial=S,bs=4096,
- * bus=virtio|scsi|nvme,file=PATH,ro". bad= may be given again and again. -EINVAL: told, naming the part that is
- * wrong and what is known instead.
+ * bus=virtio|scsi|nvme,file=PATH,ro". bad= may be given again and again. -EINVAL: told, naming the
+ * part that is wrong and what is known instead.
  */
 int disks_add(struct disks *disks, const char *spec);
 void disks_free(struct disks *disks);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Kernels to boot: Debian's stock ones, fetched by apt's ordinary means into the cache, and any other by path.
+ * Kernels to boot: Debian's stock ones, fetched by apt's ordinary means into the cache, and any
+ * other by path.
  */
 #ifndef BLKLAB_KERNEL_H
 #define BLKLAB_KERNEL_H
@@ -10,7 +11,8 @@
 struct kernel {
 	char *name;    /* "6.12", or the path given */
 	char *release; /* as uname -r says; NULL if a file's own can't be told */
-	char *image;   /* what QEMU boots: an unpacked ELF where it has a PVH note, else the bzImage */
+	char *image;   /* what QEMU boots: an unpacked ELF where it has a PVH note, else the bzImage
+			*/
 	char *modules; /* directory that has modules.dep; NULL if there is none */
 	char *map;     /* System.map, or NULL */
 	char *config;  /* its .config, or NULL */

@@ -12,19 +12,19 @@
 /* Exit statuses that are blklab's own, never a command's that ended by itself. */
 enum lab_exit {
 	LAB_OK = 0,
-	LAB_FAILED = 1,   /* what a verb was to find out is "no" */
-	LAB_USAGE = 2,    /* bad input; nothing was started */
+	LAB_FAILED = 1,    /* what a verb was to find out is "no" */
+	LAB_USAGE = 2,     /* bad input; nothing was started */
 	LAB_TIMEOUT = 124, /* the time limit, or a hang */
 	LAB_NO_BOOT = 125, /* the guest could not be started, or did not boot */
-	LAB_CRASH = 134,  /* the kernel oopsed, panicked or, unless allowed, warned */
+	LAB_CRASH = 134,   /* the kernel oopsed, panicked or, unless allowed, warned */
 };
 
 struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv); /* argv[0] is the verb */
-	const char *usage;   /* what follows the verb's name */
-	const char *summary; /* one line */
-	bool guest;          /* it starts guests: machine_help holds for it */
+	const char *usage;                 /* what follows the verb's name */
+	const char *summary;               /* one line */
+	bool guest;                        /* it starts guests: machine_help holds for it */
 };
 
 extern bool lab_verbose; /* --verbose: show what is run */
@@ -66,12 +66,13 @@ void strings_add(struct strings *list, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void strings_free(struct strings *list);
 
-/* Numbers as people write them: "64M" bytes (K, M, G, T are powers of 1024), "1.5s" milliseconds. */
+/* Numbers as people write them: "64M" bytes (K, M, G, T are powers of 1024), "1.5s" milliseconds.
+ */
 int parse_size(const char *text, unsigned long long *bytes);
 int parse_seconds(const char *text, unsigned int *milliseconds);
 
-/* process.c: run a program and wait; its stdout into *output (if not NULL, to be freed). Returns its exit
- * status, 127 if it isn't there, or a negative errno. Its stderr is ours. */
+/* process.c: run a program and wait; its stdout into *output (if not NULL, to be freed). Returns
+ * its exit status, 127 if it isn't there, or a negative errno. Its stderr is ours. */
 int process_run(char *const argv[], char **output);
 /* Start one that dies with us. fds[0..2] become its 0..2 where not -1. Returns its pid. */
 int process_start(char *const argv[], const int fds[3]);
@@ -79,7 +80,7 @@ int process_start(char *const argv[], const int fds[3]);
 /* file.c */
 char *file_read(const char *path, size_t *size); /* NULL and errno; ends with a NUL */
 int file_write(const char *path, const void *data, size_t size); /* by a temporary name */
-int make_directories(const char *path); /* mkdir -p */
+int make_directories(const char *path);                          /* mkdir -p */
 int remove_tree(const char *path);
 /* A file that belongs to blklab: beside the program that runs, or where it was installed. To be
  * freed; NULL: nowhere, told. */

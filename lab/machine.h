@@ -21,13 +21,13 @@ struct machine_options {
 	unsigned int timeout;   /* milliseconds; 0: none */
 	unsigned int smp;
 	unsigned int memory; /* MiB */
-	bool terminal;   /* give the command a terminal: ours */
+	bool terminal;       /* give the command a terminal: ours */
 	bool allow_warn;
-	bool snapshot;   /* start from a snapshot, made if there is none */
-	bool gdb;        /* stop before the command, and attach a debugger */
+	bool snapshot;                /* start from a snapshot, made if there is none */
+	bool gdb;                     /* stop before the command, and attach a debugger */
 	struct strings gdb_arguments; /* more arguments of the debugger */
-	bool quiet;      /* say nothing about the verdict: the caller will */
-	const char *log; /* where to keep the kernel log; NULL: in the cache, as last.log */
+	bool quiet;                   /* say nothing about the verdict: the caller will */
+	const char *log;  /* where to keep the kernel log; NULL: in the cache, as last.log */
 	const char *name; /* for `fault`; NULL: "default" */
 	/* Streams of the command; -1 for stdout and stderr: kept in machine_result. */
 	int in, out, err;
@@ -35,27 +35,27 @@ struct machine_options {
 };
 
 enum machine_verdict {
-	MACHINE_ENDED,    /* by itself: status */
+	MACHINE_ENDED, /* by itself: status */
 	MACHINE_TIMEOUT,
 	MACHINE_HUNG,
 	MACHINE_NO_BOOT,
 	MACHINE_CRASHED,
 	MACHINE_WARNED,
-	MACHINE_DIED, /* QEMU ended with no word from the kernel */
+	MACHINE_DIED,    /* QEMU ended with no word from the kernel */
 	MACHINE_STOPPED, /* by a signal to us */
 };
 
 struct machine_result {
 	enum machine_verdict verdict;
-	int status;     /* exit status of the command as a shell has it, if it ended */
-	int exit;       /* what blklab exits with */
-	char *release;  /* of the kernel, once it said so */
-	char *headline; /* of the trouble, or where it hung; NULL: none */
-	char *report;   /* the kernel's report with decoded stack, or where it hung */
+	int status;           /* exit status of the command as a shell has it, if it ended */
+	int exit;             /* what blklab exits with */
+	char *release;        /* of the kernel, once it said so */
+	char *headline;       /* of the trouble, or where it hung; NULL: none */
+	char *report;         /* the kernel's report with decoded stack, or where it hung */
 	char *output, *error; /* with capture */
 	struct klog log;
 	char *log_path;
-	bool told; /* why it could not be started has been said already */
+	bool told;                   /* why it could not be started has been said already */
 	double boot, command, total; /* seconds */
 };
 
@@ -68,8 +68,8 @@ void machine_result_free(struct machine_result *result);
 json_t *machine_result_json(const struct machine_options *options,
 			    const struct machine_result *result);
 
-/* options.c: parse what `run`, `shell`, `matrix`, `test` and others have in common. Returns the index of the
- * command in argv (argc if none), or -EINVAL, told. *json: --json was there. */
+/* options.c: parse what `run`, `shell`, `matrix`, `test` and others have in common. Returns the
+ * index of the command in argv (argc if none), or -EINVAL, told. *json: --json was there. */
 int machine_parse(struct machine_options *options, int argc, char **argv, bool *json);
 /* What those options are, for --help. */
 extern const char machine_help[];

@@ -20,7 +20,7 @@ struct machine {
 	char *directory; /* all that is this machine's, until it ends */
 	char *console;
 	char *initramfs;
-	char *socket; /* for requests from the host */
+	char *socket;   /* for requests from the host */
 	bool restoring; /* QEMU is to take up a snapshot */
 	sigset_t signals_before;
 };

@@ -14,9 +14,9 @@ struct qmp *qmp_open(int fd);
 void qmp_close(struct qmp *qmp);
 
 /*
- * Execute a command; `arguments` (may be NULL) is consumed. Waits for the answer, 30 s at most; events are
- * skipped. *answer, if asked for, is what "return" held, to be freed with json_decref(). An
- * error's text is in qmp_error(). -EIO: QEMU said no; -EPIPE: it is gone; -ETIMEDOUT.
+ * Execute a command; `arguments` (may be NULL) is consumed. Waits for the answer, 30 s at most;
+ * events are skipped. *answer, if asked for, is what "return" held, to be freed with json_decref().
+ * An error's text is in qmp_error(). -EIO: QEMU said no; -EPIPE: it is gone; -ETIMEDOUT.
  */
 int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer);
 /* The same for a command of the human monitor; its output to be freed, or NULL. */

@@ -15,22 +15,22 @@ struct session {
 	struct machine_options *options;
 	struct machine_result *result;
 	const struct kernel *kernel;
-	struct qmp *qmp; /* NULL in UML */
-	int control;     /* socket to init */
-	int in;          /* socket to the port of stdin */
-	int listener;    /* requests from programs on the host */
-	int signals;     /* signalfd: INT TERM HUP WINCH CHLD */
-	int pid;         /* of QEMU or UML */
+	struct qmp *qmp;     /* NULL in UML */
+	int control;         /* socket to init */
+	int in;              /* socket to the port of stdin */
+	int listener;        /* requests from programs on the host */
+	int signals;         /* signalfd: INT TERM HUP WINCH CHLD */
+	int pid;             /* of QEMU or UML */
 	const char *console; /* file that the guest's console goes to */
 	const char *directory;
 	/* state */
 	struct strings orders;
 	double started, deadline;
 	bool hello, begun, ended, stuck;
-	char *where; /* what init said of the command's processes */
-	char *failure; /* what init could not do */
-	char *held;    /* where modules are: it waits for a debugger */
-	int debugger;  /* its pid, once it runs */
+	char *where;                            /* what init said of the command's processes */
+	char *failure;                          /* what init could not do */
+	char *held;                             /* where modules are: it waits for a debugger */
+	int debugger;                           /* its pid, once it runs */
 	int (*attach)(struct session *session); /* starts it */
 	struct {
 		char data[65536];

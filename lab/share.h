@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Directories of the host in a guest, by virtiofs. Each share has a daemon of its own, which
- * stands in a mount namespace of its own: there a read-only share is read-only for good, whatever root
- * does in the guest.
+ * stands in a mount namespace of its own: there a read-only share is read-only for good, whatever
+ * root does in the guest.
  */
 #ifndef BLKLAB_SHARE_H
 #define BLKLAB_SHARE_H

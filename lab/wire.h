@@ -36,7 +36,8 @@ enum wire_type {
 	WIRE_REQUEST, /* u32 id, text: a line from a program in the guest */
 	WIRE_WHERE,   /* text: where the command's processes are, asked for by WIRE_TELL */
 	WIRE_SYMBOLS, /* a piece of /proc/kallsyms, before WIRE_HELD */
-	WIRE_HELD,    /* text: where modules are, "PATH SECTION=ADDRESS...\n" each; waits for WIRE_GO */
+	WIRE_HELD, /* text: where modules are, "PATH SECTION=ADDRESS...\n" each; waits for WIRE_GO
+		    */
 	/* from the host */
 	WIRE_ORDERS = 64, /* what to do: see below; begins all else */
 	WIRE_STDIN_END,   /* u64: bytes sent to the other port */

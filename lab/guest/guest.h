@@ -47,8 +47,7 @@ extern int control_fd;
 /* Send a frame, waiting as long as it takes. A host that is gone ends the guest. */
 void wire_send(enum wire_type type, const void *data, size_t size);
 /* Text in printf's manner; fail() goes on to power off and never returns. */
-void wire_text(enum wire_type type, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void wire_text(enum wire_type type, const char *format, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Read one frame, waiting for it. data is the caller's, of `room` bytes. */
 void wire_read(struct wire_head *head, void *data, size_t room);
