@@ -280,7 +280,8 @@ static void machine_arguments(struct machine *machine, const int fds[3], struct 
 
 	add(arguments, "qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot");
 	strings_add(arguments, "-accel");
-	strings_add(arguments, kvm ? "kvm" : "tcg");
+	/* With a thread for each processor, one may run code while another patches it. */
+	strings_add(arguments, kvm ? "kvm" : "tcg,thread=single");
 	strings_add(arguments, "-cpu");
 	/* QEMU 7.2 translates cmpxchg16b wrongly in the slab allocator's fast path. */
 	strings_add(arguments, kvm ? "host" : "max,-cx16");
