@@ -9,11 +9,12 @@
 # remaps all of them lie there; with 1,000,000 another 999,000 are scattered over all of it.
 #
 # Environment: BUILD_DIR, the build directory (build); ROUNDS (7) and RUNTIME of a run in seconds (1);
-# COUNTS ("0 1000 1000000") of remaps.
+# COUNTS ("0 1000 1000000") of remaps; DEPTHS ("1 32"); KINDS ("randread:4k randwrite:4k read:1M write:1M").
 set -eu
 
 build=$(realpath "${BUILD_DIR:-build}")
 rounds=${ROUNDS:-7} runtime=${RUNTIME:-1} counts=${COUNTS:-0 1000 1000000}
+depths=${DEPTHS:-1 32} kinds=${KINDS:-randread:4k randwrite:4k read:1M write:1M}
 worked_on=$((256 << 20)) cores=$(nproc)
 
 room()
@@ -103,9 +104,8 @@ for count in $counts; do
 	"$build/bench/bench_fill" "$dir/main" "$dir/spare" "$count" "$near" $((worked_on / 512))
 	serve file file "$dir/main"
 	serve blkmend "$build/nbdkit-blkmend-plugin.so" "main=$dir/main" "spare=$dir/spare"
-	for depth in 1 32; do
-		for what in randread randwrite; do compare "$count" $what 4k $depth; done
-		for what in read write; do compare "$count" $what 1M $depth; done
+	for depth in $depths; do
+		for kind in $kinds; do compare "$count" "${kind%:*}" "${kind#*:}" "$depth"; done
 	done
 	stop
 done
