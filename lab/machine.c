@@ -291,7 +291,14 @@ static void machine_arguments(struct machine *machine, const int fds[3], struct 
 	strings_add(arguments, "-m");
 	strings_add(arguments, "%u", options->memory);
 	strings_add(arguments, "-object");
-	strings_add(arguments, "memory-backend-memfd,id=memory,size=%uM,share=on", options->memory);
+	if (options->snapshot)
+		strings_add(
+			arguments,
+			"memory-backend-file,id=memory,size=%uM,share=on,mem-path=/proc/self/fd/%d",
+			options->memory, machine->memory);
+	else
+		strings_add(arguments, "memory-backend-memfd,id=memory,size=%uM,share=on",
+			    options->memory);
 	add(arguments, "-numa node,memdev=memory");
 	strings_add(arguments, "-kernel");
 	strings_add(arguments, "%s", machine->kernel.image);
@@ -414,6 +421,8 @@ static void machine_clear(struct machine *machine)
 		share_stop(&machine->share[i]);
 	if (session->listener >= 0)
 		close(session->listener);
+	if (machine->memory >= 0)
+		close(machine->memory);
 	if (machine->socket)
 		unlink(machine->socket);
 	if (machine->directory)
@@ -503,6 +512,7 @@ int machine_run(struct machine_options *options, struct machine_result *result)
 	struct machine machine = {
 		.options = options,
 		.result = result,
+		.memory = -1,
 		.session = { .options = options,
 			     .result = result,
 			     .control = -1,

@@ -22,6 +22,7 @@ struct machine {
 	char *initramfs;
 	char *socket;   /* for requests from the host */
 	bool restoring; /* QEMU is to take up a snapshot */
+	int memory;     /* of a guest that is or becomes a snapshot; else -1 */
 	sigset_t signals_before;
 };
 
@@ -39,10 +40,6 @@ void machine_tell(const struct machine_options *options, const struct machine_re
 
 /* machine_snapshot.c */
 void machine_snapshot_modules(struct strings *modules);
-/* Where the snapshot is kept that fits what machine is made of; to be freed. */
-char *machine_snapshot_path(const struct machine *machine);
-/* Boot a guest and keep it in that file. */
-int machine_snapshot_make(struct machine *machine, const char *path);
 /* Start from a snapshot, making it first if there is none. */
 int machine_restore(struct machine *machine);
 

@@ -14,6 +14,7 @@
 #include "accel.h"
 #include "cache.h"
 #include "machine_private.h"
+#include "memory.h"
 
 #define LIMIT 60 /* seconds to write or read one */
 
@@ -41,20 +42,37 @@ static unsigned long add_file(unsigned long sum, const char *path)
 	return sum;
 }
 
+/* Where a program of that name is, or the name. */
+static char *program_path(const char *name)
+{
+	char *list = must_strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin"), *rest = list;
+	char *directory, *path;
+
+	while ((directory = strsep(&rest, ":"))) {
+		path = format("%s/%s", directory, name);
+		if (!access(path, X_OK)) {
+			free(list);
+			return path;
+		}
+		free(path);
+	}
+	free(list);
+	return must_strdup(name);
+}
+
 /* Everything that a saved guest depends on is in the name: another one is never taken up. */
-char *machine_snapshot_path(const struct machine *machine)
+static char *snapshot_path(const struct machine *machine)
 {
 	const struct machine_options *options = machine->options;
 	unsigned long sum = crc32(0, NULL, 0);
-	char *ask[] = { (char *)"qemu-system-x86_64", (char *)"--version", NULL };
-	char *version = NULL, *name = must_strdup(options->kernel), *at, *path;
+	char *name = must_strdup(options->kernel), *qemu = program_path("qemu-system-x86_64"), *at,
+	     *path;
 	size_t i;
 
 	for (at = name; *at; at++)
 		if (*at == '/')
 			*at = '_';
-	if (process_run(ask, &version) == 0)
-		sum = crc32(sum, (const unsigned char *)version, (unsigned int)strlen(version));
+	sum = add_file(sum, qemu);
 	sum = add_file(sum, machine->kernel.image);
 	sum = add_file(sum, machine->initramfs);
 	for (i = 0; i < options->append.n; i++)
@@ -62,7 +80,7 @@ char *machine_snapshot_path(const struct machine *machine)
 			    (unsigned int)strlen(options->append.item[i]));
 	path = cache_path("snapshots/%s-%u-%uM%s-%08lx", name, options->smp, options->memory,
 			  accel_kvm() ? "-kvm" : "", sum);
-	free(version);
+	free(qemu);
 	free(name);
 	return path;
 }
@@ -92,49 +110,81 @@ static int migration_wait(struct machine *machine)
 	return err;
 }
 
-static int save(struct machine *machine, const char *path)
+/* The memory is not part of the stream: it is in a file of ours anyway. */
+static int leave_memory_out(struct qmp *qmp)
+{
+	return qmp_run(qmp, "migrate-set-capabilities",
+		       json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability",
+				 "x-ignore-shared", "state", 1),
+		       NULL);
+}
+
+static int save_state(struct machine *machine, const char *path)
 {
 	struct qmp *qmp = machine->session.qmp;
-	char *temporary = format("%s.new", path), *uri = format("exec:cat > '%s'", temporary);
-	/* There is no other guest to be kind to: as fast as it goes. */
-	json_t *fast = json_pack("{s:I}", "max-bandwidth", (json_int_t)1 << 40);
+	char *uri = format("exec:cat > '%s'", path);
 	int err;
 
 	err = qmp_run(qmp, "stop", NULL, NULL);
 	if (!err)
-		err = qmp_run(qmp, "migrate-set-parameters", fast, NULL);
-	else
-		json_decref(fast);
+		err = leave_memory_out(qmp);
 	if (!err)
 		err = qmp_run(qmp, "migrate", json_pack("{s:s}", "uri", uri), NULL);
 	if (!err)
 		err = migration_wait(machine);
-	if (!err && rename(temporary, path))
-		err = -errno;
-	if (err) {
+	if (err)
 		complain("saving the guest in %s: %s", path, qmp_error(qmp));
-		unlink(temporary);
-	}
-	free(temporary);
 	free(uri);
 	return err;
 }
 
-int machine_snapshot_make(struct machine *machine, const char *path)
+/* The memory first: where there is a state, there is the memory that belongs to it. */
+static int save(struct machine *machine, const char *path)
 {
-	int err;
+	char *state = format("%s.new", path), *memory = format("%s.memory", path);
+	int err = save_state(machine, state);
+
+	machine_stop(machine);
+	if (!err) {
+		err = memory_save(machine->memory, memory);
+		if (!err && rename(state, path))
+			err = -errno;
+		if (err)
+			complain("saving the guest in %s: %s", path, strerror(-err));
+	}
+	if (err)
+		unlink(state);
+	free(state);
+	free(memory);
+	return err;
+}
+
+static int memory_new(struct machine *machine)
+{
+	if (machine->memory >= 0)
+		close(machine->memory);
+	machine->memory = memory_make(machine->options->memory);
+	if (machine->memory < 0)
+		complain("no memory for a guest: %s", strerror(-machine->memory));
+	return machine->memory < 0 ? machine->memory : 0;
+}
+
+static int snapshot_make(struct machine *machine, const char *path)
+{
+	int err = memory_new(machine);
 
 	machine->restoring = false;
-	err = machine_start(machine);
+	if (!err)
+		err = machine_start(machine);
 	if (!err)
 		err = session_hello(&machine->session);
 	if (!err)
-		err = save(machine, path);
+		return save(machine, path);
 	machine_stop(machine);
 	return err;
 }
 
-/* A guest in that file that waits for orders becomes ours. */
+/* A guest in those files that waits for orders becomes ours. */
 static int restore(struct machine *machine, const char *path)
 {
 	struct qmp *qmp = machine->session.qmp;
@@ -142,7 +192,9 @@ static int restore(struct machine *machine, const char *path)
 	size_t i;
 	int err;
 
-	err = qmp_run(qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri), NULL);
+	err = leave_memory_out(qmp);
+	if (!err)
+		err = qmp_run(qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri), NULL);
 	if (!err)
 		err = migration_wait(machine);
 	for (i = 0; i < machine->shares && !err; i++)
@@ -155,21 +207,36 @@ static int restore(struct machine *machine, const char *path)
 	return err;
 }
 
+static int memory_take(struct machine *machine, const char *path)
+{
+	char *memory = format("%s.memory", path);
+	int err = memory_new(machine);
+
+	if (!err)
+		err = memory_load(machine->memory, memory);
+	if (err)
+		complain("%s: %s", memory, strerror(-err));
+	free(memory);
+	return err;
+}
+
 int machine_restore(struct machine *machine)
 {
 	struct session *session = &machine->session;
-	char *path = machine_snapshot_path(machine);
+	char *path = snapshot_path(machine);
 	int lock = cache_lock("snapshots"), err = 0;
 
 	if (access(path, R_OK)) {
 		note("making a snapshot of %s, once", machine->options->kernel);
-		err = machine_snapshot_make(machine, path);
+		err = snapshot_make(machine, path);
 	}
 	if (lock >= 0)
 		close(lock);
 	machine->restoring = true;
 	if (!err)
 		err = machine_shares(machine);
+	if (!err)
+		err = memory_take(machine, path);
 	if (!err)
 		err = machine_start(machine);
 	if (!err)

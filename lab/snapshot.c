@@ -35,21 +35,32 @@ static int create(const char *kernel)
 	return status;
 }
 
-/* Do something to each file there, or print it. */
+/* A snapshot is two files: the machine's state, and its memory. */
+static void print_one(int directory, const char *name)
+{
+	char *memory = format("%s.memory", name);
+	struct stat st = { 0 };
+
+	fstatat(directory, memory, &st, 0);
+	printf("%-40s %5lld MiB\n", name, (long long)st.st_blocks * 512 >> 20);
+	free(memory);
+}
+
 static int each(bool removing)
 {
 	char *directory = cache_path("snapshots/.");
 	DIR *dir = opendir(directory);
 	struct dirent *entry;
-	struct stat st;
+	const char *dot;
 
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
+		dot = strrchr(entry->d_name, '.');
+		if (entry->d_name[0] == '.')
 			continue;
-		if (!removing)
-			printf("%-40s %5lld MiB\n", entry->d_name, (long long)st.st_size >> 20);
-		else if (unlinkat(dirfd(dir), entry->d_name, 0))
+		if (removing && unlinkat(dirfd(dir), entry->d_name, 0))
 			complain("%s: %s", entry->d_name, strerror(errno));
+		else if (!removing && (!dot || strcmp(dot, ".memory")))
+			print_one(dirfd(dir), entry->d_name);
 	}
 	if (dir)
 		closedir(dir);

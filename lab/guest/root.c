@@ -36,21 +36,36 @@ static void make_path(const char *path)
 	mkdir(part, 0755);
 }
 
+/* How many shares the kernel has found so far. */
+static unsigned int shares_there(void)
+{
+	DIR *dir = opendir("/sys/bus/virtio/drivers/virtiofs");
+	struct dirent *entry;
+	unsigned int n = 0;
+
+	while (dir && (entry = readdir(dir)))
+		n += !strncmp(entry->d_name, "virtio", 6);
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* Devices that were plugged in a moment ago take the kernel a while to find: 10 s at most. */
+static void await_shares(unsigned int wanted)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 5000 && shares_there() < wanted; tries++)
+		usleep(2000);
+}
+
 /* A share of the host's: by virtiofs, or in UML, where a tag is a path, by hostfs. */
 static void mount_share(const char *tag, const char *at, unsigned long flags)
 {
 	bool path = *tag == '/';
-	int tries;
 
-	/* A device that was plugged in a moment ago may take the kernel a while to find. */
-	for (tries = 0; tries < 2500; tries++) {
-		if (!mount(tag, at, path ? "hostfs" : "virtiofs", flags, path ? tag : NULL))
-			return;
-		if (errno != EINVAL && errno != ENODEV)
-			break;
-		usleep(2000);
-	}
-	fail("mounting %s: %s", tag, strerror(errno));
+	if (mount(tag, at, path ? "hostfs" : "virtiofs", flags, path ? tag : NULL))
+		fail("mounting %s: %s", tag, strerror(errno));
 }
 
 static void mount_overlay(void)
@@ -109,11 +124,16 @@ static void split(char *pair, char **from, char **to)
 
 void root_enter(const struct orders *orders)
 {
+	unsigned int shares = 1;
 	char **item, *from, *to;
 
 	mkdir("/lower", 0755);
 	mkdir("/scratch", 0755);
 	mkdir("/new", 0755);
+	for (item = orders->share; *item; item++)
+		shares++;
+	if (*orders->root != '/')
+		await_shares(shares);
 	mount_share(orders->root, "/lower", MS_RDONLY);
 	if (mount("scratch", "/scratch", "tmpfs", 0, "mode=755"))
 		fail("mounting memory for the scratch layer: %s", strerror(errno));
