@@ -4,9 +4,11 @@
  */
 #include "machine.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct verb verbs[] = {
@@ -59,10 +61,22 @@ static int verb_run_one(const struct verb *verb, int argc, char **argv)
 	return verb->run(argc, argv);
 }
 
+/* What is closed stays unusable: no file of ours may come to stand where the command's output goes.
+ */
+static void descriptors_hold(void)
+{
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			exit(LAB_FAILED);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	descriptors_hold();
 	setlocale(LC_ALL, "");
 	signal(SIGPIPE, SIG_IGN);
 	for (argc--, argv++; argc && !strcmp(*argv, "--verbose"); argc--, argv++)

@@ -127,6 +127,7 @@ static int lock_all(void)
 
 char *runtime_make(const char *name)
 {
+	static int held = -1;
 	int all = lock_all(), fd;
 	char *path, *lock;
 
@@ -140,7 +141,10 @@ char *runtime_make(const char *name)
 	}
 	lock = format("%s/lock", path);
 	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	/* Held until the process ends: its descriptor is never closed. */
+	/* Held until the process ends, or runs its next machine. */
+	if (held >= 0)
+		close(held);
+	held = fd;
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
 		complain("%s: %s", lock, strerror(errno));
 	close(all);

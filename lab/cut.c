@@ -84,19 +84,22 @@ static int told(const char *path, int err)
 /* Only what holds data, so that a sparse image stays one. */
 static int base_copy(int from, int to, off_t size)
 {
-	off_t at = 0, end, in, out;
+	static char data[1 << 20];
+	off_t at = 0, end;
 	ssize_t n;
 
 	while (at < size && (at = lseek(from, at, SEEK_DATA)) >= 0) {
 		end = lseek(from, at, SEEK_HOLE);
 		if (end < 0)
 			return -errno;
-		for (in = out = at; in < end;) {
-			n = copy_file_range(from, &in, to, &out, (size_t)(end - in), 0);
-			if (n <= 0)
-				return n ? -errno : -EIO;
+		for (; at < end; at += n) {
+			n = pread(from, data,
+				  sizeof(data) < (size_t)(end - at) ? sizeof(data)
+								    : (size_t)(end - at),
+				  at);
+			if (n <= 0 || pwrite(to, data, (size_t)n, at) != n)
+				return errno && n ? -errno : -EIO;
 		}
-		at = end;
 	}
 	return at < 0 && errno != ENXIO ? -errno : 0;
 }

@@ -134,19 +134,22 @@ static int image_prepare(struct disk *disk)
 
 static int log_prepare(const struct disk *disk)
 {
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat st;
-	int fd;
+	int fd, err;
 
 	/* To empty a file is one thing, a disk another. */
 	if (!stat(disk->log, &st) && !S_ISREG(st.st_mode)) {
 		complain("disk '%s': the log %s is no file", disk->name, disk->log);
 		return -EINVAL;
 	}
-	fd = open(disk->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = open(disk->log, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return told(disk, disk->log, errno);
+	/* Another guest's is not ours to empty: QEMU holds locks on what it has open. */
+	err = fcntl(fd, F_OFD_SETLK, &all) || ftruncate(fd, 0) ? errno : 0;
 	close(fd);
-	return 0;
+	return err ? told(disk, disk->log, err == EAGAIN || err == EACCES ? EBUSY : err) : 0;
 }
 
 /* The same disks can be those of one machine after another: what was changed in one stays there. */

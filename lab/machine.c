@@ -100,7 +100,8 @@ static void machine_listen(struct machine *machine)
 {
 	const char *name = machine->options->name ? machine->options->name : "default";
 	char *path = format("%s/%s.socket", runtime_dir(), name);
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A guest whose blklab is busy is there all the same: don't wait for it. */
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
@@ -353,7 +354,7 @@ int machine_start(struct machine *machine)
 	if (session->pid < 0)
 		return session->pid;
 	session->qmp = qmp_open(qmp);
-	return session->qmp ? 0 : -EPIPE;
+	return session->qmp ? 0 : -EIO;
 }
 
 /* QEMU did not even start: what it said is why. */
@@ -488,6 +489,10 @@ static int machine_go(struct machine *machine)
 		machine->result->told = true;
 		return -EIO;
 	}
+	/* Stopped, or died while its snapshot was made: what the log says is the verdict. */
+	if (err && machine->options->snapshot &&
+	    (err == -EINTR || err == -EPIPE || err == -ETIMEDOUT))
+		return err;
 	if (err) {
 		explain_start(machine);
 		return -EIO;

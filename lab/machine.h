@@ -52,7 +52,8 @@ struct machine_result {
 	char *release;        /* of the kernel, once it said so */
 	char *headline;       /* of the trouble, or where it hung; NULL: none */
 	char *report;         /* the kernel's report with decoded stack, or where it hung */
-	char *output, *error; /* with capture */
+	char *output, *error; /* with capture; they may hold anything */
+	size_t output_size, error_size;
 	struct klog log;
 	char *log_path;
 	bool told;                   /* why it could not be started has been said already */
@@ -65,6 +66,8 @@ void machine_defaults(struct machine_options *options);
  * on stderr unless options->quiet. Returns result->exit. */
 int machine_run(struct machine_options *options, struct machine_result *result);
 void machine_result_free(struct machine_result *result);
+/* A string for JSON; what is no UTF-8 becomes U+FFFD. */
+json_t *json_text(const char *data, size_t size);
 json_t *machine_result_json(const struct machine_options *options,
 			    const struct machine_result *result);
 

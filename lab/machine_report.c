@@ -99,15 +99,60 @@ static const char *const verdicts[] = {
 	[MACHINE_DIED] = "died",       [MACHINE_STOPPED] = "stopped",
 };
 
+/* How many bytes a character takes that begins there; 0: it is none. */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+	size_t n = *at < 0x80   ? 1
+		   : *at < 0xc2 ? 0
+		   : *at < 0xe0 ? 2
+		   : *at < 0xf0 ? 3
+		   : *at < 0xf5 ? 4
+				: 0;
+	size_t i;
+
+	if (n > left)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	/* Too long for what it says, a surrogate, or beyond the last one. */
+	if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
+	    (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+json_t *json_text(const char *data, size_t size)
+{
+	char *text = must_calloc(3, size + 1);
+	size_t at = 0, used = 0, n;
+	json_t *json;
+
+	while (at < size) {
+		n = utf8_length((const unsigned char *)data + at, size - at);
+		memcpy(text + used, n ? data + at : "\xef\xbf\xbd", n ? n : 3);
+		used += n ? n : 3;
+		at += n ? n : 1;
+	}
+	json = json_stringn(text, used);
+	free(text);
+	return json;
+}
+
+static json_t *json_line(const char *text)
+{
+	return text ? json_text(text, strlen(text)) : json_null();
+}
+
 json_t *machine_result_json(const struct machine_options *options,
 			    const struct machine_result *result)
 {
-	json_t *json = json_pack("{s:s, s:s?, s:s, s:i, s:s?, s:s?, s:s?, s:{s:f, s:f, s:f}}",
+	json_t *json = json_pack("{s:s, s:s?, s:s, s:i, s:o, s:o, s:s?, s:{s:f, s:f, s:f}}",
 				 "kernel", options->kernel, "release", result->release, "verdict",
 				 verdicts[result->verdict], "exit", result->exit, "headline",
-				 result->headline, "report", result->report, "log",
-				 result->log_path, "seconds", "boot", result->boot, "command",
-				 result->command, "total", result->total);
+				 json_line(result->headline), "report", json_line(result->report),
+				 "log", result->log_path, "seconds", "boot", result->boot,
+				 "command", result->command, "total", result->total);
 
 	/* A status only where the command gave one: a guest that crashed after it did counts as
 	 * crashed. */

@@ -77,7 +77,7 @@ static char *snapshot_path(const struct machine *machine)
 	sum = add_file(sum, machine->initramfs);
 	for (i = 0; i < options->append.n; i++)
 		sum = crc32(sum, (const unsigned char *)options->append.item[i],
-			    (unsigned int)strlen(options->append.item[i]));
+			    (unsigned int)strlen(options->append.item[i]) + 1);
 	path = cache_path("snapshots/%s-%u-%uM%s-%08lx", name, options->smp, options->memory,
 			  accel_kvm() ? "-kvm" : "", sum);
 	free(qemu);
@@ -142,12 +142,13 @@ static int save_state(struct machine *machine, const char *path)
 static int save(struct machine *machine, const char *path)
 {
 	char *state = format("%s.new", path), *memory = format("%s.memory", path);
+	char *memory_new = format("%s.new", memory);
 	int err = save_state(machine, state);
 
 	machine_stop(machine);
 	if (!err) {
-		err = memory_save(machine->memory, memory);
-		if (!err && rename(state, path))
+		err = memory_save(machine->memory, memory_new);
+		if (!err && (rename(memory_new, memory) || rename(state, path)))
 			err = -errno;
 		if (err)
 			complain("saving the guest in %s: %s", path, strerror(-err));
@@ -156,6 +157,7 @@ static int save(struct machine *machine, const char *path)
 		unlink(state);
 	free(state);
 	free(memory);
+	free(memory_new);
 	return err;
 }
 
@@ -185,11 +187,10 @@ static int snapshot_make(struct machine *machine, const char *path)
 }
 
 /* A guest in those files that waits for orders becomes ours. */
-static int restore(struct machine *machine, const char *path)
+static int take_up(struct machine *machine, const char *path)
 {
 	struct qmp *qmp = machine->session.qmp;
 	char *uri = format("exec:cat '%s'", path);
-	size_t i;
 	int err;
 
 	err = leave_memory_out(qmp);
@@ -197,14 +198,21 @@ static int restore(struct machine *machine, const char *path)
 		err = qmp_run(qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri), NULL);
 	if (!err)
 		err = migration_wait(machine);
+	free(uri);
+	return err;
+}
+
+static int plug(struct machine *machine)
+{
+	struct qmp *qmp = machine->session.qmp;
+	size_t i;
+	int err = 0;
+
 	for (i = 0; i < machine->shares && !err; i++)
 		err = share_plug(&machine->share[i], qmp);
 	if (!err)
 		err = disks_plug(&machine->options->disks, qmp);
-	if (!err)
-		err = qmp_run(qmp, "cont", NULL, NULL);
-	free(uri);
-	return err;
+	return err ? err : qmp_run(qmp, "cont", NULL, NULL);
 }
 
 static int memory_take(struct machine *machine, const char *path)
@@ -230,8 +238,6 @@ int machine_restore(struct machine *machine)
 		note("making a snapshot of %s, once", machine->options->kernel);
 		err = snapshot_make(machine, path);
 	}
-	if (lock >= 0)
-		close(lock);
 	machine->restoring = true;
 	if (!err)
 		err = machine_shares(machine);
@@ -239,13 +245,18 @@ int machine_restore(struct machine *machine)
 		err = memory_take(machine, path);
 	if (!err)
 		err = machine_start(machine);
+	if (!err) {
+		err = take_up(machine, path);
+		/* One that can't be taken up is of no use to anybody. */
+		if (err)
+			unlink(path);
+	}
+	if (lock >= 0)
+		close(lock);
 	if (!err)
-		err = restore(machine, path);
+		err = plug(machine);
 	session->hello = !err;
 	machine->result->boot = session_now() - session->started;
-	/* One that can't be taken up is of no use to anybody. */
-	if (err && err != -EINTR)
-		unlink(path);
 	free(path);
 	return err;
 }

@@ -27,10 +27,8 @@ int verb_run(int argc, char **argv)
 	if (json) {
 		json_t *object = machine_result_json(&options, &result);
 
-		json_object_set_new(object, "stdout",
-				    json_string(result.output ? result.output : ""));
-		json_object_set_new(object, "stderr",
-				    json_string(result.error ? result.error : ""));
+		json_object_set_new(object, "stdout", json_text(result.output, result.output_size));
+		json_object_set_new(object, "stderr", json_text(result.error, result.error_size));
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(object);

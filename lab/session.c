@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,37 +54,69 @@ static int send_frame(struct session *session, enum wire_type type, const void *
 	return 0;
 }
 
-/* To where the command's stdout or stderr goes, or into the result. */
-static void output(struct session *session, bool error, const char *data, size_t size)
+static int signal_taken(struct session *session);
+
+static void keep(char **text, size_t *have, const char *data, size_t size)
+{
+	*text = must_realloc(*text, *have + size + 1);
+	memcpy(*text + *have, data, size);
+	*have += size;
+	(*text)[*have] = 0;
+}
+
+/* Until something can be written: whoever should read it may take for ever. */
+static int output_wait(struct session *session, int fd)
+{
+	struct pollfd fds[] = { { fd, POLLOUT, 0 }, { session->signals, POLLIN, 0 } };
+	double left;
+	int err = 0;
+
+	while (!err && !fds[0].revents) {
+		left = session->deadline - session_now();
+		if (session->deadline && left <= 0)
+			return -ETIMEDOUT;
+		if (poll(fds, 2, session->deadline ? (int)(left * 1000) + 1 : -1) < 0)
+			return errno == EINTR ? 0 : -errno;
+		if (fds[1].revents)
+			err = signal_taken(session);
+	}
+	return err;
+}
+
+/* To where the command's stdout or stderr goes, or into the result. 0, -EINTR, -ETIMEDOUT. */
+static int output(struct session *session, bool error, const char *data, size_t size)
 {
 	struct machine_options *options = session->options;
-	char **text = error ? &session->result->error : &session->result->output;
-	int fd = error ? options->err : options->out;
-	size_t have;
+	struct machine_result *result = session->result;
+	int *fd = error ? &options->err : &options->out, err = 0;
 	ssize_t n;
 
 	if (options->capture) {
-		have = *text ? strlen(*text) : 0;
-		*text = must_realloc(*text, have + size + 1);
-		memcpy(*text + have, data, size);
-		(*text)[have + size] = 0;
-		return;
+		keep(error ? &result->error : &result->output,
+		     error ? &result->error_size : &result->output_size, data, size);
+		return 0;
 	}
-	while (size && fd >= 0) {
-		n = write(fd, data, size);
-		if (n < 0 && errno == EPIPE) {
+	while (!err && size && *fd >= 0) {
+		err = output_wait(session, *fd);
+		session->blocked = err == -ETIMEDOUT;
+		if (err)
+			break;
+		/* No more than what a pipe that can be written to takes without waiting. */
+		n = write(*fd, data, size < PIPE_BUF ? size : PIPE_BUF);
+		if (n < 0 && errno != EINTR && errno != EAGAIN) {
 			/* Nobody reads on: the command would have been told so on the host. */
-			send_frame(session, WIRE_SIGNAL, &(uint32_t){ SIGPIPE }, 4);
-			*(error ? &options->err : &options->out) = -1;
-			return;
+			if (errno == EPIPE) {
+				send_frame(session, WIRE_SIGNAL, &(uint32_t){ SIGPIPE }, 4);
+			} else {
+				complain("%s: %s", error ? "stderr" : "stdout", strerror(errno));
+				session->lost = true;
+			}
+			*fd = -1;
 		}
-		if (n < 0 && errno == EAGAIN)
-			poll(&(struct pollfd){ fd, POLLOUT, 0 }, 1, 1000);
-		else if (n < 0 && errno != EINTR)
-			return;
 		data += n > 0 ? n : 0;
 		size -= n > 0 ? (size_t)n : 0;
 	}
+	return err;
 }
 
 /* A request of a program in the guest: a line that belongs to disks. */
@@ -126,7 +159,7 @@ static void symbols_keep(const struct session *session, const char *data, size_t
 
 static void ended(struct session *session, const char *data, size_t size)
 {
-	uint32_t end[2];
+	uint32_t end[3];
 	int status;
 
 	if (size < sizeof(end))
@@ -135,10 +168,11 @@ static void ended(struct session *session, const char *data, size_t size)
 	status = (int)end[0];
 	session->result->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	session->stuck = end[1] == WIRE_END_STUCK;
+	session->taint = end[2];
 	session->ended = true;
 }
 
-static void handle(struct session *session, unsigned int type, const char *data, size_t size)
+static int handle(struct session *session, unsigned int type, const char *data, size_t size)
 {
 	switch (type) {
 	case WIRE_HELLO:
@@ -148,8 +182,7 @@ static void handle(struct session *session, unsigned int type, const char *data,
 		break;
 	case WIRE_STDOUT:
 	case WIRE_STDERR:
-		output(session, type == WIRE_STDERR, data, size);
-		break;
+		return output(session, type == WIRE_STDERR, data, size);
 	case WIRE_STARTED:
 		session->begun = true;
 		break;
@@ -175,6 +208,7 @@ static void handle(struct session *session, unsigned int type, const char *data,
 		ended(session, data, size);
 		break;
 	}
+	return 0;
 }
 
 /* Read what there is. -EPIPE when the guest is gone or says what makes no sense. */
@@ -182,6 +216,7 @@ static int receive(struct session *session)
 {
 	struct wire_head head;
 	size_t at = 0;
+	int err = 0;
 	ssize_t n;
 
 	n = recv(session->control, session->frame + session->framed,
@@ -191,18 +226,18 @@ static int receive(struct session *session)
 	if (n <= 0)
 		return -EPIPE;
 	session->framed += (size_t)n;
-	while (session->framed - at >= sizeof(head)) {
+	while (!err && session->framed - at >= sizeof(head)) {
 		memcpy(&head, session->frame + at, sizeof(head));
 		if (head.magic != WIRE_MAGIC || head.size > WIRE_MAX)
 			return -EPIPE;
 		if (session->framed - at < sizeof(head) + head.size)
 			break;
-		handle(session, head.type, session->frame + at + sizeof(head), head.size);
+		err = handle(session, head.type, session->frame + at + sizeof(head), head.size);
 		at += sizeof(head) + head.size;
 	}
 	memmove(session->frame, session->frame + at, session->framed - at);
 	session->framed -= at;
-	return 0;
+	return err;
 }
 
 /*
@@ -215,6 +250,10 @@ static void input_read(struct session *session)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	if (n < 0) {
+		complain("stdin: %s", strerror(errno));
+		session->lost = true;
+	}
 	session->input.from = 0;
 	session->input.to = n > 0 ? (size_t)n : 0;
 	session->input.end = n <= 0;
@@ -301,7 +340,8 @@ static int signal_taken(struct session *session)
 		if (info.ssi_signo == SIGWINCH) {
 			window_changed(session);
 		} else if (info.ssi_signo == SIGCHLD) {
-			if (session->debugger && waitpid(session->debugger, NULL, WNOHANG) > 0)
+			if (session->debugger &&
+			    waitpid(session->debugger, &session->debugger_status, WNOHANG) > 0)
 				return -ECHILD;
 		} else if (info.ssi_signo != SIGINT || !session->debugger) {
 			session->result->status = (int)info.ssi_signo;
@@ -376,13 +416,18 @@ static int send_orders(struct session *session)
 }
 
 /* The guest may be slow to say where it hangs, or may not be able to. */
-static void ask_where(struct session *session)
+static int ask_where(struct session *session)
 {
-	if (send_frame(session, WIRE_TELL, NULL, 0))
-		return;
+	int err;
+
+	/* What nobody has read for so long must not stand in the way of the answer. */
+	if (session->blocked)
+		session->options->out = session->options->err = -1;
+	err = send_frame(session, WIRE_TELL, NULL, 0);
 	session->deadline = session_now() + GONE_LIMIT;
-	while (!session->where && !session->ended && !turn(session))
-		;
+	while (!err && !session->where && !session->ended)
+		err = turn(session);
+	return err;
 }
 
 /* A kernel that answers nobody panics on an interrupt that it can't mask, and says where it was. */
@@ -415,7 +460,8 @@ int session_run(struct session *session)
 			err = session->attach(session);
 	}
 	if (err == -ETIMEDOUT) {
-		ask_where(session);
+		if (ask_where(session) == -EINTR)
+			return -EINTR;
 		if (session->ended)
 			return 0; /* in the last moment */
 		if (!session->where)

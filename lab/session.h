@@ -27,6 +27,10 @@ struct session {
 	struct strings orders;
 	double started, deadline;
 	bool hello, begun, ended, stuck;
+	bool lost;          /* what the command wrote or was to read, in part; it has been told */
+	bool blocked;       /* nobody takes its output */
+	unsigned int taint; /* of the kernel, since it had booted */
+	int debugger_status;
 	char *where;                            /* what init said of the command's processes */
 	char *failure;                          /* what init could not do */
 	char *held;                             /* where modules are: it waits for a debugger */

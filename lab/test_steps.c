@@ -59,8 +59,9 @@ json_t *test_steps(const struct klog *log)
 	for (i = 0; i < log->line.n; i++) {
 		if (!mark_read(log->line.item[i], &mark)) {
 			if (step)
-				json_array_append_new(json_object_get(step, "said"),
-						      json_string(log->line.item[i]));
+				json_array_append_new(
+					json_object_get(step, "said"),
+					json_text(log->line.item[i], strlen(log->line.item[i])));
 			continue;
 		}
 		if (!strcmp(mark.state, TEST_BEGINS)) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static void decide(struct machine_result *result, enum machine_verdict verdict, int status,
 		   char *headline)
@@ -131,6 +132,17 @@ static void vanished(struct session *session)
 			       "QEMU was killed"));
 }
 
+/*
+ * Bits of /proc/sys/kernel/tainted: a bad page, a warning, a soft lockup; and an oops. The log says
+ * more, but a log that is written faster than it is read loses lines.
+ */
+static bool tainted(const struct session *session)
+{
+	unsigned int warned = 1u << 5 | 1u << 9 | 1u << 14, died = 1u << 7;
+
+	return session->taint & (session->options->allow_warn ? died : died | warned);
+}
+
 void session_verdict(struct session *session, int err)
 {
 	struct machine_result *result = session->result;
@@ -144,7 +156,12 @@ void session_verdict(struct session *session, int err)
 	if (err == -EINTR) {
 		decide(result, MACHINE_STOPPED, 128 + result->status, must_strdup("stopped"));
 	} else if (err == -ECHILD) {
-		decide(result, MACHINE_STOPPED, LAB_OK, must_strdup("the debugger was left"));
+		decide(result, MACHINE_STOPPED,
+		       WIFEXITED(session->debugger_status) &&
+				       WEXITSTATUS(session->debugger_status) != 127
+			       ? LAB_OK
+			       : LAB_FAILED,
+		       must_strdup("the debugger was left"));
 	} else if (trouble >= KLOG_OOPS || (trouble == KLOG_WARNING && session->ended)) {
 		troubled(session, trouble, line, err);
 	} else if (err == -ETIMEDOUT) {
@@ -155,12 +172,21 @@ void session_verdict(struct session *session, int err)
 		       format("the guest could not be set up: %s", session->failure));
 	} else if (!session->ended) {
 		vanished(session);
+	} else if (tainted(session)) {
+		result->report = log_tail(&result->log, 20);
+		decide(result, MACHINE_WARNED, LAB_CRASH,
+		       format("the kernel is tainted (%#x) by what it warned of, but the log that "
+			      "says why "
+			      "was lost",
+			      session->taint));
 	} else if (session->stuck) {
 		result->report = session->where ? must_strdup(session->where) : NULL;
 		decide(result, MACHINE_HUNG, LAB_TIMEOUT,
 		       format("the command ended with %d, but flushing the disks hangs",
 			      result->status));
 	} else {
-		decide(result, MACHINE_ENDED, result->status, NULL);
+		/* Success is none if not all of it arrived. */
+		decide(result, MACHINE_ENDED,
+		       session->lost && !result->status ? LAB_FAILED : result->status, NULL);
 	}
 }

@@ -31,7 +31,8 @@ enum wire_type {
 	WIRE_STDERR,
 	WIRE_STARTED, /* the command has been executed */
 	WIRE_KMSG,    /* a record of the kernel log: "LEVEL,SECONDS.MICROSECONDS;TEXT\n" */
-	WIRE_EXIT,    /* u32 status of wait(), u32 of enum wire_end; nothing comes after it */
+	WIRE_EXIT,    /* u32 status of wait(), u32 of enum wire_end, u32 taint since boot; nothing
+			 comes after it */
 	WIRE_FAIL,    /* text: init could not do what it was told */
 	WIRE_REQUEST, /* u32 id, text: a line from a program in the guest */
 	WIRE_WHERE,   /* text: where the command's processes are, asked for by WIRE_TELL */

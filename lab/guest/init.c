@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,28 +145,77 @@ static void clock_set(const char *text)
 	clock_settime(CLOCK_REALTIME, &time);
 }
 
+#define FLUSH_TURNS 2000 /* of 10 ms without anything getting less */
+
+/* KiB that have yet to reach a disk. */
+static unsigned long long dirty_memory(void)
+{
+	unsigned long long sum = 0, number;
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Dirty: %llu", &number) == 1 ||
+		    sscanf(line, "Writeback: %llu", &number) == 1)
+			sum += number;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+static unsigned long taint(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long bits = 0;
+
+	if (file && fscanf(file, "%lu", &bits) != 1)
+		bits = 0;
+	if (file)
+		fclose(file);
+	return bits;
+}
+
+/* While there is no relay: the host may want to know where everybody is. */
+static void answer_host(int milliseconds)
+{
+	static char frame[WIRE_MAX];
+	struct pollfd control = { control_fd, POLLIN, 0 };
+	struct wire_head head;
+
+	if (poll(&control, 1, milliseconds) != 1)
+		return;
+	wire_read(&head, frame, sizeof(frame));
+	if (head.type == WIRE_TELL)
+		wire_send(WIRE_WHERE, frame, command_where(frame, sizeof(frame)));
+}
+
 /* Let what was written reach the disks. A disk that hangs must not hang the report. */
 static enum wire_end flush(void)
 {
+	unsigned long long left = 0, now;
 	pid_t pid = fork();
-	int tenths;
+	int turns;
 
 	if (!pid) {
 		sync();
 		_exit(0);
 	}
-	for (tenths = 0; tenths < 2000; tenths++) {
+	for (turns = 0; turns < FLUSH_TURNS; turns++) {
 		if (pid < 0 || waitpid(pid, NULL, WNOHANG) == pid)
 			return WIRE_END_PLAIN;
-		usleep(10000);
+		answer_host(10);
+		now = turns % 50 ? left : dirty_memory();
+		if (now != left)
+			turns = 0; /* a slow disk is no hang */
+		left = now;
 	}
 	return WIRE_END_STUCK;
 }
 
-static void report(const struct command *command)
+static void report(const struct command *command, unsigned long taint_before)
 {
 	char text[WIRE_MAX];
-	uint32_t end[2];
+	uint32_t end[3];
 
 	kill(-1, SIGKILL);
 	end[0] = (uint32_t)command->status;
@@ -173,6 +223,7 @@ static void report(const struct command *command)
 	if (end[1] == WIRE_END_STUCK)
 		wire_send(WIRE_WHERE, text, command_where(text, sizeof(text)));
 	relay_log();
+	end[2] = (uint32_t)(taint() & ~taint_before);
 	wire_send(WIRE_EXIT, end, sizeof(end));
 }
 
@@ -200,12 +251,14 @@ int main(void)
 {
 	struct orders orders = { 0 };
 	struct command command;
+	unsigned long taint_before;
 	struct utsname name;
 	int in;
 
 	signal(SIGPIPE, SIG_IGN);
 	boot_mounts();
 	boot_modules();
+	taint_before = taint();
 	boot_ports(&control_fd, &in);
 	uname(&name);
 	wire_text(WIRE_HELLO, "%s", name.release);
@@ -221,7 +274,7 @@ int main(void)
 	command_start(&command, &orders);
 	wire_send(WIRE_STARTED, NULL, 0);
 	relay_run(&command, in);
-	report(&command);
+	report(&command, taint_before);
 	for (;;)
 		pause(); /* the host ends us: that is quicker than powering off */
 }
