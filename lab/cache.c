@@ -125,9 +125,15 @@ static int lock_all(void)
 	return fd;
 }
 
+/* Directories of this process, and what keeps others from sweeping them. */
+static struct kept {
+	char *path;
+	int lock;
+} * kept;
+static size_t keeping;
+
 char *runtime_make(const char *name)
 {
-	static int held = -1;
 	int all = lock_all(), fd;
 	char *path, *lock;
 
@@ -141,13 +147,27 @@ char *runtime_make(const char *name)
 	}
 	lock = format("%s/lock", path);
 	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	/* Held until the process ends, or runs its next machine. */
-	if (held >= 0)
-		close(held);
-	held = fd;
+	/* Held until the process ends or removes it. */
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
 		complain("%s: %s", lock, strerror(errno));
 	close(all);
 	free(lock);
+	kept = must_realloc(kept, (keeping + 1) * sizeof(*kept));
+	kept[keeping++] = (struct kept){ must_strdup(path), fd };
 	return path;
+}
+
+void runtime_remove(char *path)
+{
+	size_t i;
+
+	remove_tree(path);
+	for (i = 0; i < keeping; i++) {
+		if (strcmp(kept[i].path, path))
+			continue;
+		close(kept[i].lock);
+		free(kept[i].path);
+		kept[i--] = kept[--keeping];
+	}
+	free(path);
 }

@@ -15,9 +15,11 @@ int cache_lock(const char *name);
 
 /*
  * Make a directory for one machine, locked for as long as this process lives; those that nobody
- * holds any more are removed. The path is to be freed, and removed with remove_tree().
+ * holds any more are removed.
  */
 char *runtime_make(const char *name);
+/* Remove it with all that is in it, and free the path. */
+void runtime_remove(char *path);
 /* Where all of them are. */
 const char *runtime_dir(void);
 

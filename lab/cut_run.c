@@ -239,8 +239,7 @@ int cut_run(const struct cut_options *options, const struct writelog *log,
 	if (status != LAB_USAGE)
 		runs_tell(&runs);
 	json_decref(runs.failed);
-	remove_tree(directory);
-	free(directory);
+	runtime_remove(directory);
 	free(image);
 	return status;
 }

@@ -427,13 +427,12 @@ static void machine_clear(struct machine *machine)
 	if (machine->socket)
 		unlink(machine->socket);
 	if (machine->directory)
-		remove_tree(machine->directory);
+		runtime_remove(machine->directory);
 	strings_free(&session->orders);
 	free(session->where);
 	free(session->failure);
 	free(session->held);
 	free(machine->socket);
-	free(machine->directory);
 	free(machine->console);
 	free(machine->initramfs);
 	kernel_free(&machine->kernel);
