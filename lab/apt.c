@@ -19,7 +19,6 @@
 #include "cache.h"
 
 #define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
-#define MIRROR  "http://deb.debian.org/debian"
 #define FRESH   (60 * 60) /* seconds for which lists are taken as they are */
 #define MIB     (1ull << 20)
 
@@ -73,6 +72,7 @@ static bool source_is_debian(const char *uri, const char *suite)
 	return false;
 }
 
+/* NULL: this system has no source of Debian's. */
 static char *mirror_find(void)
 {
 	struct strings argv = { 0 };
@@ -96,7 +96,7 @@ static char *mirror_find(void)
 		}
 	strings_free(&argv);
 	free(text);
-	return mirror ? mirror : must_strdup(MIRROR);
+	return mirror;
 }
 
 /* One run of apt-get: what it said. */
@@ -329,7 +329,7 @@ static int apt_prepare(struct apt *apt)
 struct apt *apt_open(const char *suites, int *err)
 {
 	struct apt *apt;
-	char *at;
+	char *at, *mirror;
 
 	if (access(KEYRING, R_OK)) {
 		complain(KEYRING " is not here: install debian-archive-keyring, by which Debian's "
@@ -337,9 +337,17 @@ struct apt *apt_open(const char *suites, int *err)
 		*err = -EIO;
 		return NULL;
 	}
+	mirror = mirror_find();
+	if (!mirror) {
+		complain("this system has no package source of Debian's to take a mirror from: "
+			 "name one "
+			 "in BLKLAB_MIRROR, as it would stand in sources.list");
+		*err = -EIO;
+		return NULL;
+	}
 	apt = must_calloc(1, sizeof(*apt));
 	apt->suites = must_strdup(suites);
-	apt->mirror = mirror_find();
+	apt->mirror = mirror;
 	apt->directory = cache_path("apt/%s", suites);
 	for (at = strrchr(apt->directory, '/'); *at; at++)
 		if (*at == ' ')

@@ -2,7 +2,7 @@
 /*
  * Debian's packages, of any suite, without touching what the system's own apt knows: lists and
  * packages are kept in the cache. Works for an ordinary user. The mirror is that of the
- * system's own sources, or $BLKLAB_MIRROR, or deb.debian.org; proxies are the system's.
+ * system's own sources, or $BLKLAB_MIRROR; proxies are the system's.
  */
 #ifndef BLKLAB_APT_H
 #define BLKLAB_APT_H
