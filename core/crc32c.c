@@ -9,10 +9,10 @@
  * A table entry is linear in the bits of its index, so a whole table follows from the entries of
  * its eight powers of two, and the compiler works it out.
  */
-#define BIT(n, i, v) ((((n) >> (i)) & 1u) ? (v) : 0u)
+#define CRC_BIT(n, i, v) ((((n) >> (i)) & 1u) ? (v) : 0u)
 #define ENTRY(n, a, b, c, d, e, f, g, h)                                                           \
-	(BIT(n, 0, a) ^ BIT(n, 1, b) ^ BIT(n, 2, c) ^ BIT(n, 3, d) ^ BIT(n, 4, e) ^ BIT(n, 5, f) ^ \
-	 BIT(n, 6, g) ^ BIT(n, 7, h))
+	(CRC_BIT(n, 0, a) ^ CRC_BIT(n, 1, b) ^ CRC_BIT(n, 2, c) ^ CRC_BIT(n, 3, d) ^               \
+	 CRC_BIT(n, 4, e) ^ CRC_BIT(n, 5, f) ^ CRC_BIT(n, 6, g) ^ CRC_BIT(n, 7, h))
 #define ROW4(n, ...)                                                                               \
 	ENTRY(n, __VA_ARGS__), ENTRY((n) + 1, __VA_ARGS__), ENTRY((n) + 2, __VA_ARGS__),           \
 		ENTRY((n) + 3, __VA_ARGS__)

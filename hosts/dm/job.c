@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running the core's operations: advance, do the step that it asks for, advance. One job is the
+ * memory that one operation needs, so that none is allocated while I/O waits for it.
+ */
+#include <linux/bio.h>
+#include <linux/completion.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "compat.h"
+#include "map.h"
+#include "step.h"
+#include "target.h"
+
+#define EVENTS_AT_ONCE 4
+
+/* ---- the core's serialisation ---- */
+
+struct bm *remap_hold(struct remap *r)
+{
+	mutex_lock(&r->lock);
+	return r->bm;
+}
+
+static void wake_ready(struct remap *r)
+{
+	struct bm_op *op;
+
+	while ((op = bm_ready(r->bm)))
+		complete(&((struct remap_job *)op->host)->ready);
+}
+
+void remap_release(struct remap *r)
+{
+	struct bm_event events[EVENTS_AT_ONCE];
+	unsigned int n, i, noio;
+
+	wake_ready(r);
+	for (;;) {
+		for (n = 0; n < EVENTS_AT_ONCE && bm_get_event(r->bm, &events[n]);)
+			n++;
+		mutex_unlock(&r->lock);
+		noio = memalloc_noio_save();
+		for (i = 0; i < n; i++)
+			remap_event(r, &events[i]);
+		memalloc_noio_restore(noio);
+		if (n < EVENTS_AT_ONCE)
+			return;
+		mutex_lock(&r->lock);
+	}
+}
+
+void remap_idle_work(struct remap *r)
+{
+	unsigned int noio = memalloc_noio_save();
+	bool more;
+
+	do {
+		more = bm_idle_work(remap_hold(r));
+		remap_release(r);
+		cond_resched();
+	} while (more);
+	memalloc_noio_restore(noio);
+}
+
+/* ---- operations ---- */
+
+static enum bm_verdict job_advance(struct remap_job *job, struct bm_op *op)
+{
+	struct remap *r = job->r;
+	enum bm_verdict verdict;
+
+	for (;;) {
+		struct bm *bm = remap_hold(r);
+
+		reinit_completion(&job->ready);
+		verdict = bm_advance(bm, op);
+		remap_release(r);
+		if (verdict != BM_WAIT)
+			return verdict;
+		wait_for_completion(&job->ready);
+	}
+}
+
+int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	job->client = client;
+	job->erase_error = 0;
+	op->host = job;
+	op->scratch = job->scratch;
+	op->scratch_size = REMAP_SCRATCH;
+	while (job_advance(job, op) == BM_STEP)
+		remap_step_run(job, &op->step);
+	op->scratch = NULL;
+	op->host = NULL;
+	if (!op->error && job->erase_error)
+		op->error = job->erase_error;
+	memalloc_noio_restore(noio);
+	if (!client)
+		remap_idle_work(job->r);
+	return op->error;
+}
+
+int remap_job_read(struct remap_job *job, enum bm_device device, u64 sector, u32 count,
+		   void **memory)
+{
+	struct bm_step step = {
+		.kind = BM_STEP_READ,
+		.device = device,
+		.sector = sector,
+		.count = count,
+		.memory = job->scratch,
+	};
+
+	job->client = NULL;
+	remap_step_run(job, &step);
+	*memory = job->scratch;
+	return step.error[0];
+}
+
+struct remap_job *remap_job_create(struct remap *r)
+{
+	struct remap_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
+	unsigned int i;
+
+	if (!job)
+		return NULL;
+	job->r = r;
+	init_completion(&job->ready);
+	for (i = 0; i < ARRAY_SIZE(job->slot); i++)
+		init_completion(&job->slot[i].done);
+	/* Pages of its own: some controllers want more alignment than kmalloc() gives. */
+	job->scratch = (void *)__get_free_pages(GFP_KERNEL, get_order(REMAP_SCRATCH));
+	if (!job->scratch) {
+		kfree(job);
+		return NULL;
+	}
+	return job;
+}
+
+void remap_job_destroy(struct remap_job *job)
+{
+	if (!job)
+		return;
+	free_pages((unsigned long)job->scratch, get_order(REMAP_SCRATCH));
+	kfree(job);
+}

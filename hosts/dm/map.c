@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every request comes through here. Nearly always nothing near it is remapped: it is sent to main
+ * as dm-linear would, having looked at a bitmap. What can't simply go somewhere, and what came back
+ * with an error of the medium, is handed to the workers.
+ */
+#include "compat.h"
+#include "map.h"
+#include "target.h"
+
+/* False: no request that the core knows. */
+static bool request_of(const struct bio *bio, enum bm_request *request)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		*request = BM_REQ_READ;
+		return true;
+	case REQ_OP_WRITE:
+		*request = BM_REQ_WRITE;
+		return true;
+	case REQ_OP_WRITE_ZEROES:
+		*request = BM_REQ_ZERO;
+		return true;
+	case REQ_OP_DISCARD:
+	case REQ_OP_SECURE_ERASE:
+		*request = BM_REQ_DISCARD;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* dm sends a flush once for each device, without data: PREFLUSH with data is split before. */
+static int map_flush(struct remap *r, struct bio *bio)
+{
+	unsigned int device = dm_bio_get_target_bio_nr(bio) ? BM_SPARE : BM_MAIN;
+
+	remap_io_of(bio)->state = REMAP_IO_PLAIN;
+	if (unlikely(atomic_read(&r->flush_owed[device])) && atomic_xchg(&r->flush_owed[device], 0))
+		return DM_MAPIO_KILL;
+	bio_set_dev(bio, r->dev[device]->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+static void io_record(struct remap_io *io, const struct bio *bio)
+{
+	io->iter = bio->bi_iter;
+	io->flags = bio->bi_flags;
+}
+
+static int map_end(struct bio *bio)
+{
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+/* Main can discard, and the spare need not: it is advice. To erase for good is not. */
+static bool is_idle_advice(const struct bio *bio, struct block_device *bdev)
+{
+	return bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(bdev);
+}
+
+static int map_to_device(struct remap *r, struct bio *bio, struct remap_io *io,
+			 const struct bm_route *route)
+{
+	struct block_device *bdev;
+
+	io->device = route->target == BM_TO_MAIN ? BM_MAIN : BM_SPARE;
+	bdev = r->dev[io->device]->bdev;
+	if (unlikely(io->device == BM_SPARE && is_idle_advice(bio, bdev))) {
+		remap_section_leave(&r->sections, io->phase);
+		return map_end(bio);
+	}
+	io->state = REMAP_IO_ROUTED;
+	io_record(io, bio);
+	bio_set_dev(bio, bdev);
+	bio->bi_iter.bi_sector = route->sector;
+	return DM_MAPIO_REMAPPED;
+}
+
+static int map_elsewhere(struct remap *r, struct bio *bio, struct remap_io *io,
+			 enum bm_target target, enum bm_request request)
+{
+	/* Before the operation starts, for it may wait until all sections are closed. */
+	remap_section_leave(&r->sections, io->phase);
+	if (target == BM_TO_NOBODY)
+		return request == BM_REQ_DISCARD ? map_end(bio) : DM_MAPIO_KILL;
+	io_record(io, bio);
+	io->state = REMAP_IO_TAKEN;
+	io->failed = false;
+	remap_workers_take(r, bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+int remap_map(struct dm_target *ti, struct bio *bio)
+{
+	struct remap *r = ti->private;
+	struct remap_io *io = remap_io_of(bio);
+	enum bm_request request;
+	struct bm_route route;
+
+	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
+		return map_flush(r, bio);
+	io->state = REMAP_IO_PLAIN;
+	if (unlikely(!request_of(bio, &request)))
+		return DM_MAPIO_KILL;
+	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	rcu_read_lock();
+	io->phase = remap_section_enter(&r->sections);
+	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
+	rcu_read_unlock();
+	if (unlikely(route.count < bio_sectors(bio)))
+		dm_accept_partial_bio(bio, route.count);
+	if (unlikely(route.target > BM_TO_SPARE))
+		return map_elsewhere(r, bio, io, route.target, request);
+	return map_to_device(r, bio, io, &route);
+}
+
+/* Is this failure the core's business? Advice that failed, and read-ahead, are nobody's. */
+static bool is_ours(const struct bio *bio, blk_status_t error)
+{
+	if (bio->bi_opf & REQ_RAHEAD || bio_op(bio) == REQ_OP_DISCARD ||
+	    bio_op(bio) == REQ_OP_SECURE_ERASE)
+		return false;
+	return bm_is_medium(blk_status_to_errno(error));
+}
+
+int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct remap *r = ti->private;
+	struct remap_io *io = remap_io_of(bio);
+
+	if (io->state != REMAP_IO_ROUTED)
+		return DM_ENDIO_DONE;
+	remap_section_leave(&r->sections, io->phase);
+	if (likely(!*error)) {
+		if (op_is_write(bio_op(bio)) && io->device == BM_MAIN)
+			bm_main_lives(r->bm);
+		return DM_ENDIO_DONE;
+	}
+	if (!is_ours(bio, *error))
+		return DM_ENDIO_DONE;
+	bio->bi_iter = io->iter;
+	bio->bi_flags = io->flags;
+	bio->bi_status = BLK_STS_OK;
+	io->state = REMAP_IO_TAKEN;
+	io->failed = true;
+	remap_workers_take(r, bio);
+	return DM_ENDIO_INCOMPLETE;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is known of a bio on its way: beside dm's clone, in the per-bio data. */
+#ifndef BLKMEND_DM_MAP_H
+#define BLKMEND_DM_MAP_H
+
+#include <linux/bio.h>
+#include <linux/device-mapper.h>
+
+enum remap_io_state {
+	REMAP_IO_PLAIN,  /* no section is open: a flush, or about to be ended by us */
+	REMAP_IO_ROUTED, /* sent to a device, its section is open */
+	REMAP_IO_TAKEN,  /* the workers have it */
+};
+
+struct remap_io {
+	/*
+	 * As it was when it was mapped, the sector being ours: a driver moves the iterator on, so
+	 * that of a bio that failed points behind what failed.
+	 */
+	struct bvec_iter iter;
+	unsigned short flags; /* bio->bi_flags */
+	u8 phase;             /* of the section */
+	u8 state;             /* enum remap_io_state */
+	u8 device;            /* where it went: enum bm_device */
+	bool failed;          /* there, with an error of the medium */
+};
+
+static inline struct remap_io *remap_io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct remap_io));
+}
+
+#endif

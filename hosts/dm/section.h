@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sections: from the moment a request is routed until its I/O has ended. Entering and leaving cost
+ * an increment of a variable of this processor's; waiting for all who are inside is expensive, and
+ * is done only when something is copied.
+ *
+ * Two phases, as SRCU has them (Documentation/RCU): the waiter lets newcomers in by the other
+ * phase, waits one grace period of RCU, after which nobody can still be about to enter by the
+ * former one, and then until that one's counters add up to zero. No barrier is needed on the way in
+ * or out, for both lie within rcu_read_lock().
+ */
+#ifndef BLKMEND_DM_SECTION_H
+#define BLKMEND_DM_SECTION_H
+
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+
+struct remap_sections {
+	unsigned long __percpu *open[2]; /* by phase; a single one may be "negative" */
+	unsigned int phase;
+	bool draining;
+	wait_queue_head_t drained;
+	struct mutex waiter; /* one at a time */
+};
+
+int remap_sections_init(struct remap_sections *s);
+void remap_sections_destroy(struct remap_sections *s);
+
+/* Within rcu_read_lock(), before bm_route(), in the same read-side section of RCU. Any context. */
+static inline unsigned int remap_section_enter(struct remap_sections *s)
+{
+	unsigned int phase = smp_load_acquire(&s->phase);
+
+	this_cpu_inc(*s->open[phase]);
+	return phase;
+}
+
+/* Any context. */
+static inline void remap_section_leave(struct remap_sections *s, unsigned int phase)
+{
+	rcu_read_lock();
+	this_cpu_dec(*s->open[phase]);
+	if (unlikely(READ_ONCE(s->draining)))
+		wake_up(&s->drained);
+	rcu_read_unlock();
+}
+
+/* Wait until every section open now has been left. May sleep. */
+void remap_sections_wait(struct remap_sections *s);
+
+#endif

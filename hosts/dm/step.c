@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "step.h"
+
+#include <linux/blkdev.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+
+#include "compat.h"
+#include "map.h"
+#include "target.h"
+
+static struct block_device *bdev_of(const struct remap_job *job, enum bm_device device)
+{
+	return job->r->dev[device]->bdev;
+}
+
+static void slot_end_io(struct bio *bio)
+{
+	struct remap_slot *slot = bio->bi_private;
+
+	complete(&slot->done);
+}
+
+static void slot_submit(struct remap_slot *slot, u64 sector)
+{
+	struct bio *bio = &slot->bio;
+
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_private = slot;
+	bio->bi_end_io = slot_end_io;
+	reinit_completion(&slot->done);
+	submit_bio(bio);
+}
+
+static int slot_wait(struct remap_slot *slot)
+{
+	int err;
+
+	wait_for_completion_io(&slot->done);
+	err = blk_status_to_errno(slot->bio.bi_status);
+	bio_uninit(&slot->bio);
+	return err;
+}
+
+/* ---- the core's memory ---- */
+
+static struct page *page_of(const void *memory)
+{
+	return is_vmalloc_addr(memory) ? vmalloc_to_page(memory) : virt_to_page(memory);
+}
+
+/* As much of `length` bytes of memory as the slot takes; how much. */
+static u32 slot_fill(struct remap_slot *slot, struct block_device *bdev, blk_opf_t opf,
+		     void *memory, u32 length)
+{
+	u32 filled = 0;
+
+	bio_init(&slot->bio, bdev, slot->vecs, REMAP_STEP_VECS, opf);
+	while (filled < length) {
+		u8 *at = (u8 *)memory + filled;
+		u32 n = min_t(u32, length - filled, PAGE_SIZE - offset_in_page(at));
+
+		if (bio_add_page(&slot->bio, page_of(at), n, offset_in_page(at)) < n)
+			break;
+		filled += n;
+	}
+	return filled;
+}
+
+static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
+{
+	u32 length = step->count << SECTOR_SHIFT, done = 0;
+	struct remap_slot *slot = &job->slot[0];
+	int err = 0;
+
+	while (done < length && !err) {
+		u32 n = slot_fill(slot, bdev_of(job, step->device), opf, (u8 *)step->memory + done,
+				  length - done);
+
+		slot_submit(slot, step->sector + (done >> SECTOR_SHIFT));
+		err = slot_wait(slot);
+		done += n;
+	}
+	return err;
+}
+
+/* ---- the client's data ---- */
+
+/* The client's bio was given back by a driver; its iterator is the one of when it was mapped. */
+static int client_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
+{
+	struct remap_slot *slot = &job->slot[0];
+	struct bio *bio = &slot->bio;
+	int err;
+
+	err = bio_init_clone(bdev_of(job, step->device), bio, job->client, GFP_NOIO);
+	if (err)
+		return err;
+	bio->bi_opf = opf;
+	bio->bi_iter = remap_io_of(job->client)->iter;
+	bio_advance(bio, step->offset);
+	bio->bi_iter.bi_size = step->count << SECTOR_SHIFT;
+	slot_submit(slot, step->sector);
+	return slot_wait(slot);
+}
+
+static void client_copy(struct remap_job *job, const struct bm_step *step)
+{
+	struct bvec_iter iter = remap_io_of(job->client)->iter;
+	const u8 *from = step->memory;
+	struct bio_vec vec;
+
+	bio_advance_iter(job->client, &iter, step->offset);
+	iter.bi_size = step->count << SECTOR_SHIFT;
+	__bio_for_each_segment(vec, job->client, iter, iter)
+	{
+		memcpy_to_page(vec.bv_page, vec.bv_offset, from, vec.bv_len);
+		from += vec.bv_len;
+	}
+}
+
+/* ---- the steps ---- */
+
+static int step_io(struct remap_job *job, const struct bm_step *step, enum req_op op)
+{
+	blk_opf_t opf = op | REQ_SYNC | (step->fua ? REQ_FUA : 0);
+
+	return step->memory ? memory_io(job, step, opf) : client_io(job, step, opf);
+}
+
+static int step_flush(struct remap_job *job, enum bm_device device)
+{
+	int err = blkdev_issue_flush(bdev_of(job, device));
+
+	if (err)
+		atomic_set(&job->r->flush_owed[device], 1);
+	return err;
+}
+
+static int step_zero(struct remap_job *job, const struct bm_step *step)
+{
+	unsigned int flags = step->may_trim ? 0 : BLKDEV_ZERO_NOUNMAP;
+	struct block_device *bdev = bdev_of(job, step->device);
+	int err = blkdev_issue_zeroout(bdev, step->sector, step->count, GFP_NOIO, flags);
+
+	return !err && step->fua ? step_flush(job, step->device) : err;
+}
+
+static int step_discard(struct remap_job *job, const struct bm_step *step)
+{
+	struct block_device *bdev = bdev_of(job, step->device);
+	int err;
+
+	if (job->client && bio_op(job->client) == REQ_OP_SECURE_ERASE) {
+		err = blkdev_issue_secure_erase(bdev, step->sector, step->count, GFP_NOIO);
+		if (err)
+			job->erase_error = err;
+		return err;
+	}
+	err = blkdev_issue_discard(bdev, step->sector, step->count, GFP_NOIO);
+	return err == -EOPNOTSUPP ? 0 : err; /* advice that can't be taken */
+}
+
+/* Both copies at once: what is durable in one of them is committed. */
+static void step_log(struct remap_job *job, struct bm_step *step)
+{
+	const blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META | REQ_PRIO | REQ_FUA;
+	const u64 sector[2] = { step->sector, step->sector2 };
+	u32 length = step->count << SECTOR_SHIFT;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		step->error[i] = -EIO;
+		if (slot_fill(&job->slot[i], bdev_of(job, BM_SPARE), opf, step->memory, length) ==
+		    length)
+			step->error[i] = 0;
+		if (!step->error[i])
+			slot_submit(&job->slot[i], sector[i]);
+	}
+	for (i = 0; i < 2; i++)
+		if (!step->error[i])
+			step->error[i] = slot_wait(&job->slot[i]);
+}
+
+void remap_step_run(struct remap_job *job, struct bm_step *step)
+{
+	int err = 0;
+
+	switch (step->kind) {
+	case BM_STEP_READ:
+		err = step_io(job, step, REQ_OP_READ);
+		break;
+	case BM_STEP_WRITE:
+		err = step_io(job, step, REQ_OP_WRITE);
+		break;
+	case BM_STEP_ZERO:
+		err = step_zero(job, step);
+		break;
+	case BM_STEP_DISCARD:
+		err = step_discard(job, step);
+		break;
+	case BM_STEP_FLUSH:
+		err = step_flush(job, step->device);
+		break;
+	case BM_STEP_LOG:
+		step_log(job, step);
+		return;
+	case BM_STEP_COPY:
+		client_copy(job, step);
+		break;
+	case BM_STEP_QUIESCE:
+		remap_sections_wait(&job->r->sections);
+		break;
+	}
+	step->error[0] = err;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One instance of the target: a main, a spare, and the core between them. An instance is made by
+ * the constructor, which touches no disk; preresume loads the map (nothing else is live then),
+ * and until the destructor it stays loaded, also while suspended. A table that replaces another
+ * on the same device takes the spare over from it at its own preresume.
+ *
+ * Locks, taken in this order: admin, lock. Neither is held during I/O for requests; `admin` is
+ * what messages are serialised by, `lock` is the core's serialisation and never held across a
+ * sleep for I/O.
+ */
+#ifndef BLKMEND_DM_TARGET_H
+#define BLKMEND_DM_TARGET_H
+
+#include <linux/device-mapper.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/workqueue.h>
+
+#include "../../core/remap.h"
+#include "section.h"
+
+#define REMAP_NAME "dm-remap-v4"
+/* Every line of the log begins so; people's scripts look for it. */
+#define REMAP_LOG "dm-remap v4.0 real: "
+
+#define REMAP_SCRATCH (64u << 10) /* bytes of scratch memory of an operation */
+
+#define remap_info(fmt, ...) pr_info(REMAP_LOG fmt "\n", ##__VA_ARGS__)
+#define remap_warn(fmt, ...) pr_warn(REMAP_LOG fmt "\n", ##__VA_ARGS__)
+#define remap_err(fmt, ...)  pr_err(REMAP_LOG fmt "\n", ##__VA_ARGS__)
+
+/* What the table says beside the two devices; table.c. */
+struct remap_options {
+	char identity[BM_IDENTITY_MAX + 1];
+	bool identity_given, accept_main, no_format;
+	bool no_relocate_writes, no_relocate_marginal;
+	bool read_retries_given, breaker_limit_given;
+	u32 read_retries, breaker_limit;
+};
+
+struct remap_workers; /* worker.c */
+struct remap_scrub;   /* scrub.c */
+struct remap_job;     /* job.c */
+
+struct remap {
+	/* Read for every request. */
+	struct bm *bm;         /* NULL: not loaded */
+	struct dm_dev *dev[2]; /* enum bm_device */
+	struct remap_sections sections;
+	struct dm_target *ti;
+	struct remap_workers *workers;
+
+	struct mutex lock;
+	struct remap_options options;
+	bool read_only; /* the table is */
+	/*
+	 * The core's own flush of a device failed. A disk tells of it once, but what was lost may
+	 * be the client's: its next flush has to fail too.
+	 */
+	atomic_t flush_owed[2];
+
+	/*
+	 * Held for reading by what runs operations of its own accord (messages, the scrub), for
+	 * writing by postsuspend and preresume, who set `running`.
+	 */
+	struct rw_semaphore idle;
+	bool running;
+
+	struct mutex admin;
+	struct remap_job *admin_job; /* of messages and of loading */
+	struct remap_scrub *scrub;
+
+	struct list_head instance; /* instance.c */
+	struct mapped_device *md;
+	u64 resize_count;                           /* of remaps, when the resize under way began */
+	unsigned long uevent_at[BM_EV_DROPPED + 1]; /* jiffies of the last uevent of a kind */
+};
+
+/* ---- table.c ---- */
+
+/* Parse what follows main and spare. 0, or -EINVAL with *error set to a constant sentence. */
+int remap_options_parse(struct remap_options *options, unsigned int argc, char **argv,
+			char **error);
+/* The table line after "dm-remap-v4 ", NUL-terminated; returns as scnprintf(). */
+size_t remap_options_print(const struct remap *r, char *text, size_t size);
+/* What they mean for the core's policy. */
+void remap_options_apply(const struct remap *r);
+
+/* ---- instance.c: who else uses these devices ---- */
+
+/* From the constructor. -EBUSY with *error set: another device uses main or spare. May sleep. */
+int remap_instance_add(struct remap *r, char **error);
+void remap_instance_remove(struct remap *r);
+/* Of another instance on the same device, now suspended for good: unload it. May sleep. */
+void remap_instance_take_over(struct remap *r);
+
+/* ---- load.c ---- */
+
+/* Load the map, or make one on a blank spare. Tells why not in the log. May sleep. */
+int remap_load(struct remap *r);
+/* Nobody may use the core any more. */
+void remap_unload(struct remap *r);
+
+/* ---- job.c: operations ---- */
+
+/* Memory for one operation at a time, allocated before any I/O; NULL: out of memory. */
+struct remap_job *remap_job_create(struct remap *r);
+void remap_job_destroy(struct remap_job *job);
+
+/*
+ * Run an operation to its end in the caller's context, which may sleep: the caller has called
+ * bm_op_init() on it and set its fields; scratch memory is the job's. `client`: the bio whose data
+ * the operation is about, or NULL. Returns op->error. One at a
+ * time per job. Without a client it also does the index's idle work.
+ */
+int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client);
+
+/* Hold the core still to look at it or to change its policy; then wake whoever can go on, and tell
+ * of events. Never hold across I/O or anything that waits for it.
+ */
+struct bm *remap_hold(struct remap *r);
+void remap_release(struct remap *r);
+
+/* What the index left to do, a share at a time so that nobody waits long for the core. May sleep.
+ */
+void remap_idle_work(struct remap *r);
+
+/*
+ * Read `count` sectors of the device into the job's scratch memory (REMAP_SCRATCH bytes at most);
+ * for looking at a spare before there is a core. *memory: where it is. May sleep.
+ */
+int remap_job_read(struct remap_job *job, enum bm_device device, u64 sector, u32 count,
+		   void **memory);
+
+/* ---- worker.c: requests that could not simply go somewhere ---- */
+
+int remap_workers_create(struct remap *r);
+void remap_workers_destroy(struct remap *r);
+/* Hand over a bio (map.h), which will be ended. Any context. */
+void remap_workers_take(struct remap *r, struct bio *bio);
+
+/* ---- map.c: every request ---- */
+
+int remap_map(struct dm_target *ti, struct bio *bio);
+int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
+
+/* ---- event.c ---- */
+
+/* Tell of what happened: log, dm event, uevent. May sleep; no lock held but perhaps admin. */
+void remap_event(struct remap *r, const struct bm_event *event);
+
+/* ---- status.c ---- */
+
+void remap_status(struct dm_target *ti, status_type_t type, unsigned int flags, char *result,
+		  unsigned int maxlen);
+const char *remap_mode_name(enum bm_mode mode);
+const char *remap_breaker_name(enum bm_breaker breaker);
+
+/* ---- message.c ---- */
+
+int remap_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
+		  unsigned int maxlen);
+
+/* ---- scrub.c ---- */
+
+int remap_scrub_create(struct remap *r);
+void remap_scrub_destroy(struct remap *r);
+/* Presuspend and resume: it stands still between them, and goes on where it was. */
+void remap_scrub_freeze(struct remap *r);
+void remap_scrub_thaw(struct remap *r);
+/* The message "scrub": 1 and the answer in result, or a negative errno. */
+int remap_scrub_message(struct remap *r, unsigned int argc, char **argv, char *result,
+			unsigned int maxlen);
+/* For the status line: "idle", "running:1234" ... */
+void remap_scrub_word(struct remap *r, char *word, size_t size);
+
+/* ---- module.c ---- */
+
+extern struct target_type remap_target; /* target.c */
+extern unsigned int remap_default_read_retries, remap_default_breaker_limit, remap_worker_count;
+
+#endif
