@@ -101,17 +101,17 @@ json_t *command_range(const struct command *c, uint64_t *sector, uint64_t *count
 
 	if (!command_number(c, "sector", sector) || !command_number(c, "count", count))
 		return command_error(COMMAND_USAGE, "%s: \"sector\" and \"count\" are wanted",
-				     remap_name(c->remap));
-	command_status_of(c->remap, &status);
+				     c->name);
+	command_status_of(c, &status);
 	block = status.super.block_size / BM_SECTOR;
 	if (!*count)
 		return command_error(COMMAND_USAGE, "%s: the range at sector %llu is empty",
-				     remap_name(c->remap), (unsigned long long)*sector);
+				     c->name, (unsigned long long)*sector);
 	if (*sector >= status.super.main_sectors || *count > status.super.main_sectors - *sector)
 		return command_error(COMMAND_USAGE,
 				     "%s: sectors %llu to %llu are not all on the disk, whose last "
 				     "sector is %llu",
-				     remap_name(c->remap), (unsigned long long)*sector,
+				     c->name, (unsigned long long)*sector,
 				     (unsigned long long)(*sector + *count - 1),
 				     (unsigned long long)status.super.main_sectors - 1);
 	end = *sector + *count;
@@ -125,7 +125,7 @@ json_t *command_range(const struct command *c, uint64_t *sector, uint64_t *count
 			COMMAND_USAGE,
 			"%s: the disk's blocks are %u bytes, so the range must be whole "
 			"blocks of %llu sectors: did you mean %llu-%llu?",
-			remap_name(c->remap), status.super.block_size, (unsigned long long)block,
+			c->name, status.super.block_size, (unsigned long long)block,
 			(unsigned long long)(*sector - *sector % block),
 			(unsigned long long)((end + block - 1) / block * block - 1));
 	return NULL;
@@ -139,30 +139,20 @@ bool command_tell(const struct command *c, json_t *progress)
 	return go_on;
 }
 
-void command_status_of(struct remap *remap, struct bm_status *status)
+void command_status_of(const struct command *c, struct bm_status *status)
 {
-	bm_get_status(remap_hold(remap), status);
-	remap_release(remap);
+	c->host->status(c, status);
 }
 
-size_t command_walk(struct remap *remap, bool bad, uint64_t *at, struct bm_extent *extents,
+size_t command_walk(const struct command *c, bool bad, uint64_t *at, struct bm_extent *extents,
 		    size_t max)
 {
-	const struct bm *bm = remap_hold(remap);
-	size_t n = 0;
-
-	while (n < max && (bad ? bm_walk_bad(bm, at, &extents[n]) : bm_walk(bm, at, &extents[n])))
-		n++;
-	remap_release(remap);
-	return n;
+	return c->host->walk(c, bad, at, extents, max);
 }
 
-bool command_next(struct remap *remap, uint64_t *at, uint64_t end, struct bm_extent *extent)
+bool command_next(const struct command *c, uint64_t *at, uint64_t end, struct bm_extent *extent)
 {
-	bool found = bm_walk_range(remap_hold(remap), at, end, extent);
-
-	remap_release(remap);
-	return found;
+	return c->host->next(c, at, end, extent);
 }
 
 const char *command_state_name(enum bm_state state)
@@ -179,7 +169,7 @@ const char *command_mode_name(enum bm_mode mode)
 	return names[mode];
 }
 
-json_t *command_run(struct remap *remap, json_t *request, command_progress *progress, void *ctx)
+json_t *command_dispatch(const struct command *c)
 {
 	static const struct {
 		const char *name;
@@ -191,12 +181,11 @@ json_t *command_run(struct remap *remap, json_t *request, command_progress *prog
 		{ "check", command_check },     { "scrub", command_scrub },
 		{ "reset", command_reset },
 	};
-	struct command c = { remap, request, progress, ctx };
-	const char *verb = json_string_value(json_object_get(request, "verb"));
+	const char *verb = json_string_value(json_object_get(c->request, "verb"));
 
 	for (size_t i = 0; verb && i < sizeof(verbs) / sizeof(*verbs); i++)
 		if (!strcmp(verb, verbs[i].name))
-			return verbs[i].fn(&c);
-	return command_error(COMMAND_USAGE, "%s: no such request: '%.40s'", remap_name(remap),
+			return verbs[i].fn(c);
+	return command_error(COMMAND_USAGE, "%s: no such request: '%.40s'", c->name,
 			     verb ? verb : "");
 }

@@ -4,13 +4,14 @@
 
 typedef unsigned long long ull;
 
-void command_states_of(struct remap *remap, uint64_t sector, uint64_t count, uint64_t sums[BM_BAD])
+void command_states_of(const struct command *c, uint64_t sector, uint64_t count,
+		       uint64_t sums[BM_BAD])
 {
 	uint64_t at = sector, end = sector + count;
 	struct bm_extent e;
 
 	memset(sums, 0, BM_BAD * sizeof(*sums));
-	while (command_next(remap, &at, end, &e)) {
+	while (command_next(c, &at, end, &e)) {
 		sums[e.state] += e.count;
 		if (e.spare != BM_NOWHERE)
 			sums[COMMAND_PLACED] += e.count;
@@ -19,17 +20,17 @@ void command_states_of(struct remap *remap, uint64_t sector, uint64_t count, uin
 
 json_t *command_needs_main(const struct command *c)
 {
-	if (remap_main(c->remap))
+	if (c->host->has_main(c))
 		return NULL;
 	return command_error(COMMAND_USAGE,
 			     "%s: the main disk is needed for this; name it with --main DEV",
-			     remap_name(c->remap));
+			     c->name);
 }
 
 json_t *command_add_error(const struct command *c, const struct bm_op *op)
 {
 	ull sector = op->sector, last = op->sector + op->count - 1, spare = op->spare;
-	const char *name = remap_name(c->remap);
+	const char *name = c->name;
 	int exit = command_exit(op->error);
 
 	switch (-op->error) {
@@ -81,7 +82,7 @@ int command_add_range(const struct command *c, struct bm_op *op, uint64_t sector
 	op->spare = spare;
 	if (command_flag(c, "no_copy"))
 		op->flags |= BM_OP_NO_COPY;
-	return remap_run(c->remap, op);
+	return c->host->run(c, op);
 }
 
 static bool overlap(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
@@ -105,7 +106,7 @@ static int place_obstacle(const struct command *c, const struct bm_op *op, const
 	for (int bad = 0; bad < 2; bad++) {
 		uint64_t at = 0;
 
-		while (command_walk(c->remap, bad, &at, &e, 1)) {
+		while (command_walk(c, bad, &at, &e, 1)) {
 			uint64_t place = bad ? e.sector : e.spare;
 
 			if (place != BM_NOWHERE && overlap(op->spare, op->count, place, e.count))
@@ -125,13 +126,13 @@ static int add_obstacle(const struct command *c, struct bm_op *op)
 	struct bm_status status;
 	struct bm_extent e;
 
-	while (command_next(c->remap, &at, op->sector + op->count, &e)) {
+	while (command_next(c, &at, op->sector + op->count, &e)) {
 		if (e.spare == BM_NOWHERE)
 			continue; /* unreadable on main: may well get a place */
 		op->bad = e.sector;
 		return -EEXIST;
 	}
-	command_status_of(c->remap, &status);
+	command_status_of(c, &status);
 	if (op->spare != BM_NOWHERE)
 		return place_obstacle(c, op, &status.super);
 	if (op->count > status.spare_total - status.spare_used - status.spare_bad)
@@ -151,8 +152,7 @@ json_t *command_add(const struct command *c)
 	if (error)
 		return error;
 	if (json_object_get(c->request, "spare") && !command_number(c, "spare", &spare))
-		return command_error(COMMAND_USAGE, "%s: \"spare\" is not a sector",
-				     remap_name(c->remap));
+		return command_error(COMMAND_USAGE, "%s: \"spare\" is not a sector", c->name);
 	bm_op_init(&op, BM_OP_ADD, sector, count);
 	op.spare = spare;
 	op.error = add_obstacle(c, &op);
@@ -160,9 +160,9 @@ json_t *command_add(const struct command *c)
 		return command_result(json_object());
 	if (op.error || command_add_range(c, &op, sector, count, spare))
 		return command_add_error(c, &op);
-	command_states_of(c->remap, sector, count, sums);
+	command_states_of(c, sector, count, sums);
 	at = sector;
-	command_next(c->remap, &at, sector + count, &first);
+	command_next(c, &at, sector + count, &first);
 	return command_result(json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:o}", "sector", (json_int_t)sector, "count",
 		(json_int_t)count, "mapped", (json_int_t)sums[BM_MAPPED], "lost",
@@ -174,7 +174,7 @@ json_t *command_add(const struct command *c)
 
 static json_t *release_error(const struct command *c, const struct bm_op *op)
 {
-	const char *name = remap_name(c->remap);
+	const char *name = c->name;
 	ull sector = op->sector, last = op->sector + op->count - 1;
 	int exit = command_exit(op->error);
 
@@ -188,11 +188,17 @@ static json_t *release_error(const struct command *c, const struct bm_op *op)
 	case EIO:
 	case ENODATA:
 	case EILSEQ:
+		if (op->bad == BM_NOWHERE)
+			return command_error(exit,
+					     "%s: sectors %llu to %llu can't all be copied back: "
+					     "the disk still fails there. What can't stays "
+					     "remapped; --force lets it go without its contents",
+					     name, sector, last);
 		return command_error(exit,
 				     "%s: sector %llu can't be copied back: the disk still fails "
 				     "there, or its contents are lost. It stays remapped; --force "
 				     "lets it go without its contents",
-				     name, op->bad == BM_NOWHERE ? sector : (ull)op->bad);
+				     name, (ull)op->bad);
 	default:
 		return command_error(exit, "%s: sectors %llu to %llu could not be released: %s",
 				     name, sector, last, strerror(-op->error));
@@ -206,7 +212,7 @@ static int release_obstacle(const struct command *c, struct bm_op *op)
 	bool any = false;
 	struct bm_extent e;
 
-	while (command_next(c->remap, &at, op->sector + op->count, &e)) {
+	while (command_next(c, &at, op->sector + op->count, &e)) {
 		any = true;
 		if (e.state != BM_LOST || command_flag(c, "force"))
 			continue;
@@ -232,12 +238,12 @@ json_t *command_release(const struct command *c)
 		return release_error(c, &op);
 	if (command_flag(c, "dry_run"))
 		return command_result(json_object());
-	command_states_of(c->remap, sector, count, before);
+	command_states_of(c, sector, count, before);
 	if (command_flag(c, "force"))
 		op.flags |= BM_OP_FORCE;
-	if (remap_run(c->remap, &op))
+	if (c->host->run(c, &op))
 		return release_error(c, &op);
-	command_states_of(c->remap, sector, count, after);
+	command_states_of(c, sector, count, after);
 	return command_result(json_pack(
 		"{s:I, s:I, s:I, s:I}", "sector", (json_int_t)sector, "count", (json_int_t)count,
 		"released", (json_int_t)(before[COMMAND_PLACED] - after[COMMAND_PLACED]),
@@ -248,20 +254,15 @@ json_t *command_release(const struct command *c)
 json_t *command_reset(const struct command *c)
 {
 	struct bm_status status;
-	struct bm_op op;
-	int err;
+	int err = c->host->reset(c);
 
-	bm_reset_breaker(remap_hold(c->remap));
-	remap_release(c->remap);
-	bm_op_init(&op, BM_OP_RETRY, 0, 0);
-	err = remap_run(c->remap, &op);
 	if (err)
 		return command_error(command_exit(err),
 				     "%s: the metadata still can't be written (%s); look at the "
 				     "spare's connection, then try again",
-				     remap_name(c->remap), strerror(-err));
-	command_status_of(c->remap, &status);
-	return command_result(json_pack("{s:s, s:s, s:b}", "name", remap_name(c->remap), "mode",
+				     c->name, strerror(-err));
+	command_status_of(c, &status);
+	return command_result(json_pack("{s:s, s:s, s:b}", "name", c->name, "mode",
 					command_mode_name(status.mode), "breaker_closed",
 					(int)(status.breaker == BM_BREAKER_CLOSED)));
 }

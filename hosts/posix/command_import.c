@@ -7,8 +7,7 @@
 
 #include "hosts/posix/command_verbs.h"
 
-#define THREADS 16
-#define TRIES   4
+#define TRIES 4
 
 struct sums {
 	uint64_t added, already, lost;
@@ -29,7 +28,6 @@ struct job {
 static int add_gaps(const struct job *job, uint64_t sector, uint64_t end, struct sums *sums,
 		    struct bm_op *op)
 {
-	struct remap *remap = job->c->remap;
 	int tries = 0;
 
 	while (sector < end) {
@@ -37,7 +35,7 @@ static int add_gaps(const struct job *job, uint64_t sector, uint64_t end, struct
 		struct bm_extent e;
 		int err = 0;
 
-		if (command_next(remap, &at, end, &e)) {
+		if (command_next(job->c, &at, end, &e)) {
 			gap_end = e.sector;
 			next = at;
 		}
@@ -49,7 +47,7 @@ static int add_gaps(const struct job *job, uint64_t sector, uint64_t end, struct
 		if (err)
 			return err;
 		if (gap_end > sector && !job->dry) {
-			command_states_of(remap, sector, gap_end - sector, states);
+			command_states_of(job->c, sector, gap_end - sector, states);
 			sums->lost += states[BM_LOST];
 		}
 		sums->added += gap_end - sector;
@@ -107,8 +105,8 @@ static void *work(void *arg)
 /* This thread works too, so that it gets done even where no other can be had. */
 static void work_all(struct job *job)
 {
-	pthread_t threads[THREADS - 1];
-	size_t n = 0, wanted = job->dry ? 0 : THREADS - 1;
+	size_t n = 0, wanted = job->dry ? 0 : job->c->host->threads - 1;
+	pthread_t threads[COMMAND_THREADS];
 
 	while (n < wanted && n + 1 < json_array_size(job->runs) &&
 	       !pthread_create(&threads[n], NULL, work, job))
@@ -130,7 +128,7 @@ json_t *command_import(const struct command *c)
 
 	if (error)
 		return error;
-	command_status_of(c->remap, &status);
+	command_status_of(c, &status);
 	job.super = status.super;
 	/* All of it is checked before any of it is done. */
 	for (size_t i = 0; i < json_array_size(job.runs); i++)
@@ -138,7 +136,7 @@ json_t *command_import(const struct command *c)
 			return command_error(COMMAND_USAGE,
 					     "%s: the list names a sector beyond the end of the "
 					     "disk, whose last is %llu; nothing was imported",
-					     remap_name(c->remap),
+					     c->name,
 					     (unsigned long long)status.super.main_sectors - 1);
 	work_all(&job);
 	if (job.error)

@@ -53,10 +53,10 @@ static json_t *map_cells(const struct command *c, uint64_t wanted)
 	size_t n;
 
 	if (!wanted || wanted > CELLS_MAX)
-		return command_error(COMMAND_USAGE, "%s: from 1 to %d cells can be drawn",
-				     remap_name(c->remap), CELLS_MAX);
+		return command_error(COMMAND_USAGE, "%s: from 1 to %d cells can be drawn", c->name,
+				     CELLS_MAX);
 	answer = command_status(c);
-	command_status_of(c->remap, &status);
+	command_status_of(c, &status);
 	block = status.super.block_size / BM_SECTOR;
 	cells.width = (status.super.main_sectors / block + wanted - 1) / wanted * block;
 	if (!cells.width)
@@ -68,7 +68,7 @@ static json_t *map_cells(const struct command *c, uint64_t wanted)
 		return command_error(COMMAND_MEMORY, "out of memory");
 	}
 	do {
-		n = command_walk(c->remap, false, &at, extents, COMMAND_WALK);
+		n = command_walk(c, false, &at, extents, COMMAND_WALK);
 		for (size_t i = 0; i < n; i++)
 			cells_add(&cells, &extents[i]);
 	} while (n == COMMAND_WALK);
@@ -96,7 +96,7 @@ static json_t *map_page(const struct command *c, uint64_t at, uint64_t limit)
 
 	while (limit && more) {
 		size_t max = limit < COMMAND_WALK ? limit : COMMAND_WALK;
-		size_t n = command_walk(c->remap, bad, &at, extents, max);
+		size_t n = command_walk(c, bad, &at, extents, max);
 
 		for (size_t i = 0; i < n; i++)
 			json_array_append_new(list, extent_json(&extents[i]));
@@ -116,7 +116,7 @@ json_t *command_map(const struct command *c)
 	if (command_number(c, "from", &from) && command_number(c, "limit", &limit))
 		return map_page(c, from, limit);
 	return command_error(COMMAND_USAGE, "%s: a map needs \"cells\", or \"from\" and \"limit\"",
-			     remap_name(c->remap));
+			     c->name);
 }
 
 /* ---- check ---- */
@@ -217,12 +217,12 @@ static json_t *check_map(const struct command *c)
 	json_t *findings = json_array();
 	size_t n;
 
-	command_status_of(c->remap, &status);
+	command_status_of(c, &status);
 	for (int bad = 0; bad < 2; bad++) {
 		uint64_t at = 0;
 
 		do {
-			n = command_walk(c->remap, bad, &at, extents, COMMAND_WALK);
+			n = command_walk(c, bad, &at, extents, COMMAND_WALK);
 			for (size_t i = 0; i < n; i++)
 				check_extent(&status.super, &extents[i], bad, &uses, findings);
 		} while (n == COMMAND_WALK);
@@ -264,10 +264,10 @@ json_t *command_check(const struct command *c)
 	bm_op_init(&op, BM_OP_CHECK, 0, 0);
 	if (command_flag(c, "repair"))
 		op.flags |= BM_OP_REPAIR_IT;
-	err = remap_run(c->remap, &op);
+	err = c->host->run(c, &op);
 	if (err)
 		return command_error(command_exit(err), "%s: the metadata could not be checked: %s",
-				     remap_name(c->remap), strerror(-err));
+				     c->name, strerror(-err));
 	k = &op.check;
 	for (int i = 0; i < 2; i++) {
 		found += k->bad[i] + k->super_bad[i];
@@ -280,12 +280,11 @@ json_t *command_check(const struct command *c)
 	found += json_array_size(findings);
 	json_array_extend(words, findings);
 	json_decref(findings);
-	return command_result(
-		json_pack("{s:s, s:I, s:[I,I], s:[I,I], s:[b,b], s:[b,b], s:I, s:I, s:o}", "name",
-			  remap_name(c->remap), "log_blocks", (json_int_t)k->blocks, "bad",
-			  (json_int_t)k->bad[0], (json_int_t)k->bad[1], "repaired",
-			  (json_int_t)k->repaired[0], (json_int_t)k->repaired[1], "super_bad",
-			  (int)k->super_bad[0], (int)k->super_bad[1], "super_repaired",
-			  (int)k->super_repaired[0], (int)k->super_repaired[1], "found",
-			  (json_int_t)found, "left", (json_int_t)left, "findings", words));
+	return command_result(json_pack(
+		"{s:s, s:I, s:[I,I], s:[I,I], s:[b,b], s:[b,b], s:I, s:I, s:o}", "name", c->name,
+		"log_blocks", (json_int_t)k->blocks, "bad", (json_int_t)k->bad[0],
+		(json_int_t)k->bad[1], "repaired", (json_int_t)k->repaired[0],
+		(json_int_t)k->repaired[1], "super_bad", (int)k->super_bad[0], (int)k->super_bad[1],
+		"super_repaired", (int)k->super_repaired[0], (int)k->super_repaired[1], "found",
+		(json_int_t)found, "left", (json_int_t)left, "findings", words));
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Looking at a device as a whole: "status" and "health". */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "hosts/posix/command_verbs.h"
 
@@ -64,21 +63,16 @@ static json_t *numbers_json(const struct bm_status *s)
 		"health", (json_int_t)s->health);
 }
 
-static const char *device_name(struct device *dev)
-{
-	return dev ? device_info(dev)->name : NULL;
-}
-
 json_t *command_status(const struct command *c)
 {
 	struct bm_status status;
 	json_t *object, *part;
 
-	command_status_of(c->remap, &status);
-	object = json_pack("{s:o, s:I, s:o, s:o}", "name", command_text(remap_name(c->remap)),
-			   "pid", (json_int_t)getpid(), "main_device",
-			   command_text(device_name(remap_main(c->remap))), "spare_device",
-			   command_text(device_name(remap_spare(c->remap))));
+	command_status_of(c, &status);
+	object = json_pack("{s:o}", "name", command_text(c->name));
+	part = c->host->place(c);
+	json_object_update(object, part);
+	json_decref(part);
 	part = super_json(&status.super);
 	json_object_update(object, part);
 	json_decref(part);
@@ -86,7 +80,7 @@ json_t *command_status(const struct command *c)
 	json_object_update(object, part);
 	json_decref(part);
 	json_object_set_new(object, "counters", counters_json(&status.counters));
-	json_object_set_new(object, "scrub", command_scrub_state(c->remap));
+	json_object_set_new(object, "scrub", c->host->scrub_state(c));
 	return command_result(object);
 }
 
@@ -126,6 +120,14 @@ static const struct reason reasons[] = {
 	  "The disk has begun to fail: keep backups, and watch whether this grows." },
 };
 
+u32 command_health_bit(const char *id)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (!strcmp(id, reasons[i].id))
+			return reasons[i].bit;
+	return 0;
+}
+
 static json_int_t reason_amount(const struct bm_status *s, u32 bit)
 {
 	switch (bit) {
@@ -161,7 +163,7 @@ static json_t *reason_json(const struct command *c, const struct reason *r,
 
 	snprintf(amount, sizeof(amount), "%lld", (long long)reason_amount(s, r->bit));
 	return json_pack("{s:s, s:o, s:o}", "id", r->id, "text", filled(r->text, amount), "advice",
-			 filled(r->advice, remap_name(c->remap)));
+			 filled(r->advice, c->name));
 }
 
 static const char *verdict(u32 score)
@@ -180,11 +182,11 @@ json_t *command_health(const struct command *c)
 	struct bm_status status;
 	json_t *list = json_array();
 
-	command_status_of(c->remap, &status);
+	command_status_of(c, &status);
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
 		if (status.health_why & reasons[i].bit)
 			json_array_append_new(list, reason_json(c, &reasons[i], &status));
-	return command_result(json_pack(
-		"{s:o, s:I, s:s, s:o}", "name", command_text(remap_name(c->remap)), "score",
-		(json_int_t)status.health, "verdict", verdict(status.health), "reasons", list));
+	return command_result(json_pack("{s:o, s:I, s:s, s:o}", "name", command_text(c->name),
+					"score", (json_int_t)status.health, "verdict",
+					verdict(status.health), "reasons", list));
 }
