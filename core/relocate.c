@@ -26,36 +26,42 @@ static void step_copy(struct bm *bm, struct bm_op *op, enum bm_step_kind kind,
 /* ---- add ---- */
 
 /* Is all of the range where it used to be? What is unreadable there may be remapped. */
-static int check_main(const struct bm *bm, struct bm_op *op)
+static int check_main(const struct bm *bm, u64 at, u64 last, u64 *bad)
 {
-	u64 at = op->state.first, last = op->state.last;
 	struct bm_entry e;
 
 	for (; at < last && bm_index_find(&bm->map, at, last - at, &e); at = e.block + e.count) {
 		if (e.state == BM_PENDING && e.spare == BM_NO_BLOCK)
 			continue;
-		op->bad = bm_sectors(bm, e.block);
+		*bad = bm_sectors(bm, e.block);
 		return -EEXIST;
 	}
 	return 0;
 }
 
-/* All that can be known to be wrong before anything is done. */
-static int check_add(struct bm *bm, struct bm_op *op)
+static int check_place(const struct bm *bm, u64 spare, u64 count)
 {
-	u64 mask = (1ull << bm->block_shift) - 1, spare = op->spare >> bm->block_shift;
-	int error = writable(bm);
+	if (spare & ((1ull << bm->block_shift) - 1))
+		return -EINVAL;
+	if (spare + count < spare)
+		return -ERANGE;
+	return bm_spare_check(bm, spare >> bm->block_shift, count >> bm->block_shift);
+}
 
-	if (!error && op->spare != BM_NOWHERE) {
-		if (op->spare & mask)
-			return -EINVAL;
-		if (op->spare + op->count < op->spare)
-			return -ERANGE;
-		error = bm_spare_check(bm, spare, op->count >> bm->block_shift);
-	} else if (!error && bm_spare_free(bm) < op->count >> bm->block_shift) {
+int bm_check_add(const struct bm *bm, u64 sector, u64 count, u64 spare, u64 *bad)
+{
+	int error = bm_check_range(bm, BM_OP_ADD, sector, count);
+
+	*bad = BM_NOWHERE;
+	if (!error)
+		error = writable(bm);
+	if (!error && spare != BM_NOWHERE)
+		error = check_place(bm, spare, count);
+	else if (!error && bm_spare_free(bm) < count >> bm->block_shift)
 		error = -ENOSPC;
-	}
-	return error ? error : check_main(bm, op);
+	if (error)
+		return error;
+	return check_main(bm, sector >> bm->block_shift, (sector + count) >> bm->block_shift, bad);
 }
 
 /* The piece at `at` may be remapped, and how much of it at a time; spare blocks are reserved. */
@@ -159,7 +165,7 @@ enum bm_verdict bm_op_add(struct bm *bm, struct bm_op *op)
 	struct bm_op_state *st = &op->state;
 
 	CO_BEGIN(op, CO_OP);
-	op->error = check_add(bm, op);
+	op->error = bm_check_add(bm, op->sector, op->count, op->spare, &op->bad);
 	while (!op->error && st->at < st->last) {
 		st->base_pos = st->at;
 		CO_AWAIT(bm, op, CO_OP,
@@ -199,6 +205,28 @@ enum bm_verdict bm_op_add(struct bm *bm, struct bm_op *op)
 }
 
 /* ---- remove ---- */
+
+int bm_check_remove(const struct bm *bm, u64 sector, u64 count, bool force, u64 *bad)
+{
+	u64 at = sector >> bm->block_shift, last = (sector + count) >> bm->block_shift;
+	int error = bm_check_range(bm, BM_OP_REMOVE, sector, count);
+	bool any = false;
+	struct bm_entry e;
+
+	*bad = BM_NOWHERE;
+	if (!error)
+		error = writable(bm);
+	if (error)
+		return error;
+	for (; at < last && bm_index_find(&bm->map, at, last - at, &e); at = e.block + e.count) {
+		any = true;
+		if (e.state != BM_LOST || force)
+			continue;
+		*bad = bm_sectors(bm, e.block);
+		return -EIO;
+	}
+	return any ? 0 : -ENOENT;
+}
 
 /* What can't be copied back: keep it and fail, or let go of it, so that it reads as lost. */
 static int give_up(struct bm *bm, struct bm_op *op, bool spare_bad)

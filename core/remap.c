@@ -168,30 +168,37 @@ struct bm_op *bm_ready(struct bm *bm)
 	return op;
 }
 
-/* What any operation must satisfy, whatever it does. */
-static int check_range(const struct bm *bm, const struct bm_op *op)
+int bm_check_range(const struct bm *bm, enum bm_op_kind kind, u64 sector, u64 count)
 {
 	u64 mask = (1ull << bm->block_shift) - 1;
 
 	if (!bm->open)
 		return -EINVAL;
-	if (bm->config.flags & BM_READ_ONLY && op->kind != BM_OP_READ && op->kind != BM_OP_SCRUB)
+	if (bm->config.flags & BM_READ_ONLY && kind != BM_OP_READ && kind != BM_OP_SCRUB)
 		return -EROFS;
-	if (!op->count || (op->sector | op->count) & mask)
+	if (!count || (sector | count) & mask)
 		return -EINVAL;
-	if (op->sector + op->count < op->sector || op->sector + op->count > bm->super.main_sectors)
+	if (sector + count < sector || sector + count > bm->super.main_sectors)
 		return -ERANGE;
-	if (op->kind != BM_OP_DISCARD &&
+	return 0;
+}
+
+/* What any operation on a range must satisfy, whatever it does. */
+static int check_op(const struct bm *bm, const struct bm_op *op)
+{
+	int error = bm_check_range(bm, op->kind, op->sector, op->count);
+
+	if (!error && op->kind != BM_OP_DISCARD &&
 	    (!op->scratch || op->scratch_size < BM_SCRATCH_LEAST << BM_SECTOR_SHIFT
 								 << bm->block_shift))
 		return -EINVAL;
-	return 0;
+	return error;
 }
 
 static enum bm_verdict advance_range(struct bm *bm, struct bm_op *op)
 {
 	if (!op->state.line[CO_OP]) {
-		op->error = check_range(bm, op);
+		op->error = check_op(bm, op);
 		if (op->error)
 			return BM_DONE;
 		op->state.first = op->sector >> bm->block_shift;
@@ -396,6 +403,28 @@ bool bm_walk(const struct bm *bm, u64 *at, struct bm_extent *extent)
 bool bm_walk_range(const struct bm *bm, u64 *at, u64 end, struct bm_extent *extent)
 {
 	return walk(bm, &bm->map, at, end, extent);
+}
+
+bool bm_find_remap(const struct bm *bm, u64 sector, u64 *first, u64 *count)
+{
+	u64 block = sector >> bm->block_shift, start, end;
+	struct bm_entry e, near;
+
+	if (!bm_index_next(&bm->map, block, &e) || e.block > block)
+		return false;
+	start = e.block;
+	end = e.block + e.count;
+	/* The entry before one that continues it ends where that begins. */
+	while (e.cont && e.block && bm_index_next(&bm->map, e.block - 1, &near) &&
+	       near.block < e.block) {
+		e = near;
+		start = e.block;
+	}
+	while (bm_index_next(&bm->map, end, &near) && near.block == end && near.cont)
+		end += near.count;
+	*first = bm_sectors(bm, start);
+	*count = bm_sectors(bm, end - start);
+	return true;
 }
 
 bool bm_walk_bad(const struct bm *bm, u64 *at, struct bm_extent *extent)

@@ -280,6 +280,15 @@ struct bm_op *bm_ready(struct bm *bm);
  * Any that changes the map: -EROFS in read-only mode or if opened so.
  */
 
+/*
+ * Whether ADD or REMOVE of this range would be refused, asked before anything is done: 0 or the
+ * operation's error. *bad: the sector of main that it is about, or BM_NOWHERE. `spare` as
+ * op->spare, `force` as BM_OP_FORCE. What only shows when the disks are read and written is not
+ * known here; ADD asks this itself, REMOVE finds a lost block (-EIO) when it comes to it.
+ */
+int bm_check_add(const struct bm *bm, u64 sector, u64 count, u64 spare, u64 *bad);
+int bm_check_remove(const struct bm *bm, u64 sector, u64 count, bool force, u64 *bad);
+
 /* ---- looking ---- */
 
 /*
@@ -366,6 +375,12 @@ bool bm_walk(const struct bm *bm, u64 *at, struct bm_extent *extent);
 bool bm_walk_range(const struct bm *bm, u64 *at, u64 end, struct bm_extent *extent);
 /* The same for bad blocks of the spare (sector = spare's; spare = BM_NOWHERE). */
 bool bm_walk_bad(const struct bm *bm, u64 *at, struct bm_extent *extent);
+
+/*
+ * The remap that holds this sector, all of it, as bm_status.runs counts them: entries that continue
+ * each other, whatever their states. False: the sector is simply on main.
+ */
+bool bm_find_remap(const struct bm *bm, u64 sector, u64 *first, u64 *count);
 
 /* ---- events ---- */
 

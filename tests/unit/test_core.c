@@ -419,6 +419,69 @@ static void forced_it_lets_go_and_the_block_stays_unreadable(void **state)
 	play_read(&p, 20, 1);
 }
 
+static void what_would_be_refused_is_known_before_it_begins(void **state)
+{
+	const struct bm *bm = p.host->bm;
+	const struct bm_super *s = &p.host->super;
+	u64 bad;
+
+	(void)state;
+	play_add(&p, 20, 3);
+	play_lose(&p, 30, 2);
+	assert_int_equal(bm_check_add(bm, 10, 10, BM_NOWHERE, &bad), 0);
+	assert_int_equal(bm_check_add(bm, 10, 12, BM_NOWHERE, &bad), -EEXIST);
+	assert_int_equal(bad, 20);
+	assert_int_equal(bm_check_add(bm, 10, 0, BM_NOWHERE, &bad), -EINVAL);
+	assert_int_equal(bm_check_add(bm, 63, 2, BM_NOWHERE, &bad), -ERANGE);
+	assert_int_equal(bm_check_add(bm, 10, 2, 0, &bad), -EPERM);
+	assert_int_equal(bm_check_add(bm, 10, 2, s->spare_sectors - 1, &bad), -ERANGE);
+	assert_int_equal(bm_check_add(bm, 10, 2, BM_NOWHERE - 1, &bad), -ERANGE);
+	assert_int_equal(bm_check_add(bm, 10, 1, lives_at(&p, 21), &bad), -EBUSY);
+	assert_int_equal(bm_check_remove(bm, 0, 10, false, &bad), -ENOENT);
+	assert_int_equal(bm_check_remove(bm, 20, 10, false, &bad), 0);
+	assert_int_equal(bm_check_remove(bm, 20, 12, false, &bad), -EIO);
+	assert_int_equal(bad, 30);
+	assert_int_equal(bm_check_remove(bm, 20, 12, true, &bad), 0);
+	assert_int_equal(bm_check_remove(bm, 60, BM_NOWHERE - 1, true, &bad), -ERANGE);
+	assert_int_equal(now()->mapped, 3);
+}
+
+static void a_read_only_map_refuses_before_it_begins(void **state)
+{
+	u64 bad;
+
+	(void)state;
+	play_add(&p, 20, 3);
+	fault_log(0, 1);
+	fault_log(1, 1);
+	play_op(&p, BM_OP_ADD, 9, 1, 0, BM_NOWHERE, -EIO);
+	assert_int_equal(bm_check_add(p.host->bm, 10, 1, BM_NOWHERE, &bad), -EROFS);
+	assert_int_equal(bm_check_remove(p.host->bm, 20, 1, true, &bad), -EROFS);
+	play_op(&p, BM_OP_RETRY, 0, 0, 0, 0, 0);
+}
+
+static void a_remap_is_found_whole_from_any_sector_of_it(void **state)
+{
+	static const u64 remaps[][2] = { { 20, 1 }, { 21, 2 }, { 23, 2 } };
+	u64 first, count;
+
+	(void)state;
+	play_add(&p, 20, 3);
+	play_add(&p, 23, 2);
+	spare_bad_read(&p, 1, 1);
+	play(&p, TASK_READ, 21, 1, false, -EIO); /* the first remap is two since */
+	assert_int_equal(now()->runs, 3);
+	for (u32 i = 0; i < 3; i++)
+		for (u64 sector = 0; sector < remaps[i][1]; sector++) {
+			assert_true(
+				bm_find_remap(p.host->bm, remaps[i][0] + sector, &first, &count));
+			assert_int_equal(first, remaps[i][0]);
+			assert_int_equal(count, remaps[i][1]);
+		}
+	assert_false(bm_find_remap(p.host->bm, 19, &first, &count));
+	assert_false(bm_find_remap(p.host->bm, 25, &first, &count));
+}
+
 /* ---- discard, zero, flush ---- */
 
 static void a_discard_keeps_the_mapping(void **state)
@@ -478,6 +541,9 @@ int main(void)
 		TEST(remove_copies_back_and_only_then_lets_go),
 		TEST(remove_is_refused_while_main_still_fails),
 		TEST(forced_it_lets_go_and_the_block_stays_unreadable),
+		TEST(what_would_be_refused_is_known_before_it_begins),
+		TEST(a_read_only_map_refuses_before_it_begins),
+		TEST(a_remap_is_found_whole_from_any_sector_of_it),
 		TEST(a_discard_keeps_the_mapping),
 		TEST(zeroes_reach_both_devices),
 		TEST(a_flush_makes_both_devices_durable),

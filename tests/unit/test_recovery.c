@@ -301,6 +301,23 @@ static void removal_ahead_of_the_cursor_is_loaded(void **state)
 	assert_int_equal(byte_at(2050), 0x33);
 }
 
+/* Its entries end where regions do. */
+static void a_remap_across_regions_is_found_whole(void **state)
+{
+	u64 first, count;
+
+	(void)state;
+	assert_int_equal(start_with(512), 0);
+	assert_int_equal(run(BM_OP_ADD, 1999, 1, 0), 0);
+	assert_int_equal(run(BM_OP_ADD, 2000, 5000, 0), 0);
+	assert_int_equal(run(BM_OP_ADD, 7000, 1, 0), 0);
+	for (u64 sector = 2000; sector < 7000; sector += 49) {
+		assert_true(bm_find_remap(bm, sector, &first, &count));
+		assert_int_equal(first, 2000);
+		assert_int_equal(count, 5000);
+	}
+}
+
 /* ---- limbo ---- */
 
 /* A write of 100 whose commit both copies refuse. */
@@ -387,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(pass_writes_the_rest_of_a_joined_entry, start, end),
 		cmocka_unit_test_setup_teardown(removal_ahead_of_the_cursor_is_loaded, start, end),
+		cmocka_unit_test_setup_teardown(a_remap_across_regions_is_found_whole, start, end),
 		cmocka_unit_test_setup_teardown(limbo_lasts_as_long_as_reads_begun_in_it, start,
 						end),
 		cmocka_unit_test_setup_teardown(range_is_free_after_a_retry_succeeded_meanwhile,
