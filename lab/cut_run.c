@@ -13,6 +13,7 @@
 
 #include "cache.h"
 #include "machine.h"
+#include "quote.h"
 
 static volatile sig_atomic_t stopped; /* the signal that did */
 
@@ -40,27 +41,6 @@ struct runs {
 	json_t *failed;
 };
 
-/* A word as a shell needs it. */
-static char *quote(const char *word)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789_-+=./:,@%";
-	char *quoted, *to;
-
-	if (*word && !word[strspn(word, plain)])
-		return must_strdup(word);
-	quoted = to = must_calloc(4 * strlen(word) + 3, 1);
-	*to++ = '\'';
-	for (; *word; word++) {
-		if (*word == '\'')
-			to = stpcpy(to, "'\\''");
-		else
-			*to++ = *word;
-	}
-	*to = '\'';
-	return quoted;
-}
-
 static void words_append(struct strings *words, const struct strings *more, size_t from)
 {
 	size_t i;
@@ -87,7 +67,7 @@ static char *again(const struct runs *runs)
 	}
 	words_append(&words, &runs->options->guest, 1);
 	for (i = 0; i < words.n; i++) {
-		word = quote(words.item[i]);
+		word = quote_shell(words.item[i]);
 		longer = format("%s %s", line, word);
 		free(line);
 		free(word);

@@ -23,6 +23,7 @@
 #include "accel.h"
 #include "cache.h"
 #include "machine_private.h"
+#include "quote.h"
 #include "tsc.h"
 
 /* Early: without these the guest sees neither us nor its files. Others it loads itself. */
@@ -276,6 +277,7 @@ static void add_port(struct strings *arguments, const char *name, int fd)
 static void machine_arguments(struct machine *machine, const int fds[3], struct strings *arguments)
 {
 	struct machine_options *options = machine->options;
+	char *console = quote_qemu(machine->console);
 	bool kvm = accel_kvm();
 	size_t i;
 
@@ -307,7 +309,8 @@ static void machine_arguments(struct machine *machine, const int fds[3], struct 
 	strings_add(arguments, "%s", machine->initramfs);
 	machine_append(machine, arguments);
 	strings_add(arguments, "-chardev");
-	strings_add(arguments, "file,id=console,path=%s", machine->console);
+	strings_add(arguments, "file,id=console,path=%s", console);
+	free(console);
 	add(arguments, "-serial chardev:console -device virtio-serial-pci");
 	add_port(arguments, WIRE_CONTROL, fds[0]);
 	add_port(arguments, WIRE_STDIN, fds[1]);

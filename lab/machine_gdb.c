@@ -12,12 +12,16 @@
 #include <unistd.h>
 
 #include "machine_private.h"
+#include "quote.h"
 #include "symbols.h"
 
 void machine_gdb_arguments(struct machine *machine, struct strings *arguments)
 {
+	char *place = quote_qemu(machine->directory);
+
 	strings_add(arguments, "-gdb");
-	strings_add(arguments, "unix:%s/gdb.socket,server=on,wait=off", machine->directory);
+	strings_add(arguments, "unix:%s/gdb.socket,server=on,wait=off", place);
+	free(place);
 }
 
 /* "PATH .text=0x... .data=0x...": as add-symbol-file wants it. */

@@ -15,6 +15,7 @@
 #include "cache.h"
 #include "machine_private.h"
 #include "memory.h"
+#include "quote.h"
 
 #define LIMIT 60 /* seconds to write or read one */
 
@@ -122,7 +123,7 @@ static int leave_memory_out(struct qmp *qmp)
 static int save_state(struct machine *machine, const char *path)
 {
 	struct qmp *qmp = machine->session.qmp;
-	char *uri = format("exec:cat > '%s'", path);
+	char *place = quote_shell(path), *uri = format("exec:cat > %s", place);
 	int err;
 
 	err = qmp_run(qmp, "stop", NULL, NULL);
@@ -135,6 +136,7 @@ static int save_state(struct machine *machine, const char *path)
 	if (err)
 		complain("saving the guest in %s: %s", path, qmp_error(qmp));
 	free(uri);
+	free(place);
 	return err;
 }
 
@@ -190,7 +192,7 @@ static int snapshot_make(struct machine *machine, const char *path)
 static int take_up(struct machine *machine, const char *path)
 {
 	struct qmp *qmp = machine->session.qmp;
-	char *uri = format("exec:cat '%s'", path);
+	char *place = quote_shell(path), *uri = format("exec:cat %s", place);
 	int err;
 
 	err = leave_memory_out(qmp);
@@ -199,6 +201,7 @@ static int take_up(struct machine *machine, const char *path)
 	if (!err)
 		err = migration_wait(machine);
 	free(uri);
+	free(place);
 	return err;
 }
 

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "quote.h"
+
 /* QEMU's own until 7.2; the one that took its place has other options. */
 #define DAEMON_OLD "/usr/lib/qemu/virtiofsd"
 static const char *const daemons_new[] = { "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd" };
@@ -94,7 +96,8 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 	const char *path = daemon_find(&old);
 	char *noatime;
 	uid_t user;
-	char *number = format("%d", fd), *source = format("source=%s", share->source);
+	char *number = format("%d", fd), *place = quote_fuse(share->source);
+	char *source = format("source=%s", place);
 	char *fd_arg = format("--fd=%d", fd);
 	const char *cache = share->read_only ? "auto" : "none";
 	char *cache_arg = format("cache=%s", cache);
@@ -185,10 +188,13 @@ void share_stop(struct share *share)
 
 void share_arguments(const struct share *share, struct strings *arguments)
 {
+	char *path = quote_qemu(share->socket);
+
 	strings_add(arguments, "-chardev");
-	strings_add(arguments, "socket,id=share-%s,path=%s", share->tag, share->socket);
+	strings_add(arguments, "socket,id=share-%s,path=%s", share->tag, path);
 	strings_add(arguments, "-device");
 	strings_add(arguments, "vhost-user-fs-pci,chardev=share-%s,tag=%s", share->tag, share->tag);
+	free(path);
 }
 
 int share_plug(const struct share *share, struct qmp *qmp)
