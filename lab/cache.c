@@ -113,8 +113,7 @@ static void sweep(void)
 		closedir(dir);
 }
 
-/* Held while directories are looked through or made: a new one has no lock of its own yet. */
-static int lock_all(void)
+int runtime_lock(void)
 {
 	char *path = format("%s/.lock", runtime_dir());
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -134,7 +133,7 @@ static size_t keeping;
 
 char *runtime_make(const char *name)
 {
-	int all = lock_all(), fd;
+	int all = runtime_lock(), fd;
 	char *path, *lock;
 
 	sweep();

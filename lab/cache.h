@@ -20,7 +20,12 @@ int cache_lock(const char *name);
 char *runtime_make(const char *name);
 /* Remove it with all that is in it, and free the path. */
 void runtime_remove(char *path);
-/* Where all of them are. */
+/* Where all of them are, and sockets of machines beside them. */
 const char *runtime_dir(void);
+/*
+ * Held while those are looked through or made: a new directory has no lock of its own yet. A
+ * descriptor, to be closed.
+ */
+int runtime_lock(void);
 
 #endif

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cache.h"
+#include "socket.h"
 #include "wire.h"
 
 #define SUFFIX        ".socket"
@@ -30,25 +30,6 @@ static bool inside_guest(void)
 	const char *guest = getenv("BLKLAB_GUEST");
 
 	return guest && !strcmp(guest, "1") && !access(WIRE_SOCKET, F_OK);
-}
-
-/* A descriptor, or -errno. */
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, err;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
 }
 
 static char *answer_read(int fd)
@@ -70,7 +51,7 @@ static char *answer_read(int fd)
 static bool machine_answers(const char *path)
 {
 	struct timeval limit = { .tv_sec = 1 };
-	int fd = connect_to(path);
+	int fd = socket_connect(path, 0);
 
 	if (fd < 0)
 		return false;
@@ -118,13 +99,13 @@ static int machine_connect(const char *machine)
 	int fd;
 
 	if (inside_guest()) {
-		fd = connect_to(WIRE_SOCKET);
+		fd = socket_connect(WIRE_SOCKET, 0);
 		if (fd < 0)
 			complain("%s: %s", WIRE_SOCKET, strerror(-fd));
 		return fd;
 	}
 	path = format("%s/%s" SUFFIX, runtime_dir(), machine);
-	fd = connect_to(path);
+	fd = socket_connect(path, 0);
 	if (fd == -ENOENT || fd == -ECONNREFUSED) {
 		list = machines_list();
 		if (*list)

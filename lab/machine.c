@@ -14,7 +14,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -24,6 +23,7 @@
 #include "cache.h"
 #include "machine_private.h"
 #include "quote.h"
+#include "socket.h"
 #include "tsc.h"
 
 /* Early: without these the guest sees neither us nor its files. Others it loads itself. */
@@ -83,33 +83,23 @@ static int pair(int *ours, int *theirs)
 	return 0;
 }
 
-static int listen_at(const char *path)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, 4))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 /* Where `blklab fault` finds this machine. A name that another one has is no reason to stop. */
 static void machine_listen(struct machine *machine)
 {
 	const char *name = machine->options->name ? machine->options->name : "default";
 	char *path = format("%s/%s.socket", runtime_dir(), name);
-	/* A guest whose blklab is busy is there all the same: don't wait for it. */
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int lock = runtime_lock(), fd;
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-	if (connect(probe, (struct sockaddr *)&at, sizeof(at)) && errno == ECONNREFUSED)
-		unlink(path);
-	close(probe);
-	machine->session.listener = listen_at(path);
+	/* A guest whose blklab is busy is there all the same: don't wait for it. */
+	fd = socket_connect(path, SOCK_NONBLOCK);
+	if (fd == -ENOENT || fd == -ECONNREFUSED)
+		fd = machine->session.listener = socket_listen(path, 4);
+	else if (fd >= 0)
+		close(fd);
+	close(lock);
+	if (fd < 0 && fd != -EAGAIN)
+		note("%s: %s; `blklab fault` won't find this machine from outside", path,
+		     strerror(-fd));
 	if (machine->session.listener >= 0)
 		machine->socket = path;
 	else
@@ -423,12 +413,13 @@ static void machine_clear(struct machine *machine)
 
 	for (i = 0; i < machine->shares; i++)
 		share_stop(&machine->share[i]);
+	/* In this order: a name that nobody listens at may be another's at once. */
+	if (machine->socket)
+		unlink(machine->socket);
 	if (session->listener >= 0)
 		close(session->listener);
 	if (machine->memory >= 0)
 		close(machine->memory);
-	if (machine->socket)
-		unlink(machine->socket);
 	if (machine->directory)
 		runtime_remove(machine->directory);
 	strings_free(&session->orders);

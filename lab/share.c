@@ -13,13 +13,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "quote.h"
+#include "socket.h"
 
 /* QEMU's own until 7.2; the one that took its place has other options. */
 #define DAEMON_OLD "/usr/lib/qemu/virtiofsd"
@@ -36,23 +35,6 @@ static const char *daemon_find(bool *old)
 		if (!access(daemons_new[i], X_OK))
 			return daemons_new[i];
 	return NULL;
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	if (strlen(path) >= sizeof(name.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(name.sun_path, path);
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, 1))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
 }
 
 static void write_text(const char *path, const char *text)
@@ -123,6 +105,7 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 					 NULL };
 
 	user = getuid();
+	fcntl(fd, F_SETFD, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	dup2(log, STDOUT_FILENO);
@@ -158,10 +141,10 @@ int share_start(struct share *share, const char *directory)
 		return -ENOENT;
 	}
 	share->socket = format("%s/%s.socket", directory, share->tag);
-	fd = listen_at(share->socket);
+	fd = socket_listen(share->socket, 1);
 	if (fd < 0) {
-		complain("%s: %s", share->socket, strerror(errno));
-		return -errno;
+		complain("%s: %s", share->socket, strerror(-fd));
+		return fd;
 	}
 	log_path = format("%s/%s.log", directory, share->tag);
 	log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
