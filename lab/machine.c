@@ -200,11 +200,11 @@ static void machine_orders(struct machine *machine)
 	strings_add(orders, "%c%lld", WIRE_TIME, (long long)time(NULL));
 	strings_add(orders, "%c%s", WIRE_ROOT, machine->kernel.uml ? "/" : "root");
 	if (strcmp(options->tree, "/"))
-		strings_add(orders, "%c%s=%s", WIRE_SHARE,
-			    machine->kernel.uml ? options->tree : "tree", options->tree);
+		strings_add(orders, "%c%s=%s", WIRE_SHARE, machine->kernel.uml ? "" : "tree",
+			    options->tree);
 	if (machine->kernel.modules && machine->kernel.release)
-		strings_add(orders, "%c%s=/lib/modules/%s", WIRE_BIND, machine->kernel.modules,
-			    machine->kernel.release);
+		strings_add(orders, "%c/lib/modules/%s=%s", WIRE_BIND, machine->kernel.release,
+			    machine->kernel.modules);
 	for (i = 0; i < options->insmod.n; i++)
 		strings_add(orders, "%c%s", WIRE_INSMOD, options->insmod.item[i]);
 	for (i = 0; i < options->disks.n; i++)

@@ -50,7 +50,8 @@ enum wire_type {
 };
 
 /*
- * Orders are strings, each ended by a NUL and beginning with one of these letters.
+ * Orders are strings, each ended by a NUL and beginning with one of these letters. What stands
+ * before a '=' never holds one; a path behind it may.
  */
 enum wire_order {
 	WIRE_ARG = 'a',    /* an argument of the command; without any init only says what it sees */
@@ -58,8 +59,9 @@ enum wire_order {
 	WIRE_CWD = 'd',    /* directory to start in */
 	WIRE_TIME = 't',   /* SECONDS since 1970, to set the clock */
 	WIRE_ROOT = 'r',   /* virtiofs tag of the host's root, read-only; in UML a path */
-	WIRE_SHARE = 's',  /* TAG=PATH: mount that, writable, at PATH */
-	WIRE_BIND = 'b',   /* FROM=TO: bind a directory of the host's root elsewhere */
+	WIRE_SHARE = 's',  /* TAG=PATH: mount that, writable, at PATH; without a tag, in UML: PATH
+			      of the host */
+	WIRE_BIND = 'b',   /* TO=FROM: bind a directory of the host's root elsewhere */
 	WIRE_INSMOD = 'i', /* path of a module to load before the command */
 	WIRE_TTY = 'T',    /* ROWS COLUMNS: give the command a terminal */
 	WIRE_HOLD = 'h',   /* stop before the command, for a debugger */

@@ -112,14 +112,14 @@ static void loopback_up(void)
 	sethostname("blklab", 6);
 }
 
-/* FROM=TO */
-static void split(char *pair, char **from, char **to)
+/* FIRST=REST; only REST may hold more of '='. */
+static void split(char *pair, char **first, char **rest)
 {
-	*from = pair;
-	*to = strchr(pair, '=');
-	if (!*to)
+	*first = pair;
+	*rest = strchr(pair, '=');
+	if (!*rest)
 		fail("orders: '%s' has no '='", pair);
-	*(*to)++ = 0;
+	*(*rest)++ = 0;
 }
 
 void root_enter(const struct orders *orders)
@@ -157,10 +157,10 @@ void root_enter(const struct orders *orders)
 	for (item = orders->share; *item; item++) {
 		split(*item, &from, &to);
 		make_path(to);
-		mount_share(from, to, 0);
+		mount_share(*from ? from : to, to, 0);
 	}
 	for (item = orders->bind; *item; item++) {
-		split(*item, &from, &to);
+		split(*item, &to, &from);
 		make_path(to);
 		if (mount(from, to, NULL, MS_BIND, NULL))
 			fail("binding %s to %s: %s", from, to, strerror(errno));

@@ -37,6 +37,10 @@ expect 0 'device-mapper and filesystems work, and have no bugs that are seen' \
 	dd if=/dev/urandom of=/dev/mapper/t bs=1M count=16 oflag=direct &&
 	mkfs.ext4 -q /dev/mapper/t && mount /dev/mapper/t /mnt && cp /bin/sh /mnt &&
 	umount /mnt && fsck.ext4 -fn /dev/mapper/t && dmsetup remove t'
+odd="$work/a,b=c\\d e"
+mkdir "$odd"
+expect 0 'a tree may have any name' uml --tree "$odd" -- touch "$odd/file"
+[ -e "$odd/file" ] || fail 'the file is not there'
 expect 125 'a disk that fails by itself is refused' uml --disk size=16M,bad=8-15 -- true
 says dm-dust
 expect 125 'more processors are refused' uml --smp 2 -- true
