@@ -178,7 +178,21 @@ static char *own_directory(void)
 	return path;
 }
 
-static void machine_orders(struct machine *machine)
+static int orders_fit(const struct strings *orders)
+{
+	size_t size = 0, i;
+
+	for (i = 0; i < orders->n; i++)
+		size += strlen(orders->item[i]) + 1;
+	if (size <= WIRE_ORDERS_MAX)
+		return 0;
+	complain("the command's arguments and the environment have %zu bytes: a guest takes %u MiB "
+		 "at most",
+		 size, WIRE_ORDERS_MAX >> 20);
+	return -E2BIG;
+}
+
+static int machine_orders(struct machine *machine)
 {
 	struct machine_options *options = machine->options;
 	struct strings *orders = &machine->session.orders;
@@ -215,6 +229,7 @@ static void machine_orders(struct machine *machine)
 	if (options->terminal && !ioctl(options->in, TIOCGWINSZ, &size))
 		strings_add(orders, "%c%u %u", WIRE_TTY, size.ws_row, size.ws_col);
 	free(here);
+	return orders_fit(orders);
 }
 
 /*
@@ -459,8 +474,10 @@ static int machine_prepare(struct machine *machine)
 		return err;
 	machine->session.signals = machine_signals(machine);
 	machine_listen(machine);
-	machine_orders(machine);
-	return 0;
+	err = machine_orders(machine);
+	if (err)
+		machine->result->exit = LAB_USAGE;
+	return err;
 }
 
 /* 0 or an error of session_run(); -EIO: it could not be started, which has been told. */

@@ -11,11 +11,12 @@
 
 #include <stdint.h>
 
-#define WIRE_MAGIC   0x62616c6bu /* begins each frame */
-#define WIRE_MAX     (64u << 10) /* bytes of payload */
-#define WIRE_CONTROL "blklab.control"
-#define WIRE_STDIN   "blklab.stdin"
-#define WIRE_SOCKET  "/run/blklab.socket" /* in the guest: requests to the host, a line each */
+#define WIRE_MAGIC      0x62616c6bu /* begins each frame */
+#define WIRE_MAX        (64u << 10) /* bytes of payload */
+#define WIRE_ORDERS_MAX (4u << 20)  /* bytes of all orders */
+#define WIRE_CONTROL    "blklab.control"
+#define WIRE_STDIN      "blklab.stdin"
+#define WIRE_SOCKET     "/run/blklab.socket" /* in the guest: requests to the host, a line each */
 
 struct wire_head {
 	uint32_t magic;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ static int pty_open(const struct orders *orders, int *child)
 
 static _Noreturn void become(const struct orders *orders, const int fd[3])
 {
+	static const struct rlimit large = { 8 * WIRE_ORDERS_MAX, RLIM_INFINITY };
 	sigset_t none;
 	int i;
 
@@ -48,6 +50,10 @@ static _Noreturn void become(const struct orders *orders, const int fd[3])
 		_exit(126);
 	}
 	execvpe(orders->argv[0], orders->argv, orders->env);
+	/* What the host could carry is not to fail for the usual limit, a quarter of the stack's.
+	 */
+	if (errno == E2BIG && !setrlimit(RLIMIT_STACK, &large))
+		execvpe(orders->argv[0], orders->argv, orders->env);
 	fprintf(stderr, "blklab: %s: %s\n", orders->argv[0],
 		errno == ENOENT ? "not found" : strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);

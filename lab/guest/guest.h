@@ -13,8 +13,6 @@
 
 #include "../wire.h"
 
-#define ORDERS_MAX (4u << 20)
-
 /* What was ordered: pointers into one buffer. argv and env end with NULL. */
 struct orders {
 	char *text;

@@ -122,7 +122,7 @@ void wire_read(struct wire_head *head, void *data, size_t room)
 
 static void orders_read(struct orders *orders)
 {
-	char *text = malloc(ORDERS_MAX);
+	char *text = malloc(WIRE_ORDERS_MAX);
 	struct wire_head head;
 	size_t size = 0;
 
@@ -130,7 +130,7 @@ static void orders_read(struct orders *orders)
 		fail("no memory for orders");
 	/* As many frames as it takes; an empty one ends them. */
 	do {
-		wire_read(&head, text + size, ORDERS_MAX - size);
+		wire_read(&head, text + size, WIRE_ORDERS_MAX - size);
 		if (head.type != WIRE_ORDERS)
 			fail("the host sent frame %u before its orders", head.type);
 		size += head.size;
