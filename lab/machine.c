@@ -418,7 +418,7 @@ void machine_stop(struct machine *machine)
 	session->qmp = NULL;
 	session->control = session->in = -1;
 	session->pid = 0;
-	session->framed = 0;
+	session_forget(session);
 }
 
 static void machine_clear(struct machine *machine)

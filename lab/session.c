@@ -35,23 +35,32 @@ double session_now(void)
  * Frames.
  */
 
-static int send_frame(struct session *session, enum wire_type type, const void *data, size_t size)
+/* As much as the guest takes; whether it is there at all is seen by reading. */
+static void send_rest(struct session *session)
+{
+	ssize_t n = send(session->control, session->rest.data + session->rest.from,
+			 session->rest.to - session->rest.from, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n > 0)
+		session->rest.from += (size_t)n;
+	if (session->rest.from == session->rest.to || (n < 0 && errno != EAGAIN && errno != EINTR))
+		session->rest.from = session->rest.to = 0;
+}
+
+/* It is never waited for: a guest that hangs takes nothing. */
+static void send_frame(struct session *session, enum wire_type type, const void *data, size_t size)
 {
 	struct wire_head head = { WIRE_MAGIC, (uint16_t)type, 0, (uint32_t)size };
-	char frame[sizeof(head) + WIRE_MAX];
-	size_t at = 0, all = sizeof(head) + size;
-	ssize_t n;
+	char *to;
 
-	memcpy(frame, &head, sizeof(head));
+	session->rest.data =
+		must_realloc(session->rest.data, session->rest.to + sizeof(head) + size);
+	to = session->rest.data + session->rest.to;
+	memcpy(to, &head, sizeof(head));
 	if (size)
-		memcpy(frame + sizeof(head), data, size);
-	while (at < all) {
-		n = send(session->control, frame + at, all - at, MSG_NOSIGNAL);
-		if (n < 0 && errno != EINTR)
-			return -EPIPE;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
+		memcpy(to + sizeof(head), data, size);
+	session->rest.to += sizeof(head) + size;
+	send_rest(session);
 }
 
 static int signal_taken(struct session *session);
@@ -332,6 +341,16 @@ static void window_changed(struct session *session)
 	send_frame(session, WIRE_WINDOW, frame, sizeof(frame));
 }
 
+/* Its own end of a socket may outlive it: processes of User Mode Linux share that. */
+static bool guest_gone(const struct session *session)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return session->pid > 0 &&
+	       !waitid(P_PID, (id_t)session->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       info.si_pid;
+}
+
 static int signal_taken(struct session *session)
 {
 	struct signalfd_siginfo info;
@@ -343,6 +362,7 @@ static int signal_taken(struct session *session)
 			if (session->debugger &&
 			    waitpid(session->debugger, &session->debugger_status, WNOHANG) > 0)
 				return -ECHILD;
+			session->gone = guest_gone(session);
 		} else if (info.ssi_signo != SIGINT || !session->debugger) {
 			session->result->status = (int)info.ssi_signo;
 			return -EINTR;
@@ -359,7 +379,7 @@ static int turn(struct session *session)
 	bool waiting = session->input.from < session->input.to;
 	bool open = session->begun && !session->input.end && session->options->in >= 0;
 	struct pollfd fds[FDS] = {
-		[CONTROL] = { session->control, POLLIN, 0 },
+		[CONTROL] = { session->control, session->rest.to ? POLLIN | POLLOUT : POLLIN, 0 },
 		[SIGNALS] = { session->signals, POLLIN, 0 },
 		[LISTENER] = { session->listener, POLLIN, 0 },
 		[INPUT] = { open && !waiting ? session->options->in : -1, POLLIN, 0 },
@@ -370,11 +390,17 @@ static int turn(struct session *session)
 
 	if (session->deadline && left <= 0)
 		return -ETIMEDOUT;
-	if (poll(fds, FDS, session->deadline ? (int)(left * 1000) + 1 : -1) < 0)
+	if (session->gone)
+		left = 0;
+	if (poll(fds, FDS, session->deadline || session->gone ? (int)(left * 1000) + 1 : -1) < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (session->gone && !(fds[CONTROL].revents & POLLIN))
+		return -EPIPE;
 	if (fds[SIGNALS].revents)
 		err = signal_taken(session);
-	if (!err && fds[CONTROL].revents)
+	if (fds[CONTROL].revents & POLLOUT)
+		send_rest(session);
+	if (!err && fds[CONTROL].revents & ~POLLOUT)
 		err = receive(session);
 	if (!err && fds[LISTENER].revents)
 		client_serve(session);
@@ -395,11 +421,10 @@ int session_hello(struct session *session)
 	return err;
 }
 
-static int send_orders(struct session *session)
+static void send_orders(struct session *session)
 {
 	size_t i, used = 0;
 	char *text = NULL;
-	int err = 0;
 
 	for (i = 0; i < session->orders.n; i++) {
 		size_t size = strlen(session->orders.item[i]) + 1;
@@ -408,22 +433,22 @@ static int send_orders(struct session *session)
 		memcpy(text + used, session->orders.item[i], size);
 		used += size;
 	}
-	for (i = 0; i < used && !err; i += WIRE_MAX)
-		err = send_frame(session, WIRE_ORDERS, text + i,
-				 used - i < WIRE_MAX ? used - i : WIRE_MAX);
+	for (i = 0; i < used; i += WIRE_MAX)
+		send_frame(session, WIRE_ORDERS, text + i,
+			   used - i < WIRE_MAX ? used - i : WIRE_MAX);
 	free(text);
-	return err ? err : send_frame(session, WIRE_ORDERS, NULL, 0);
+	send_frame(session, WIRE_ORDERS, NULL, 0);
 }
 
 /* The guest may be slow to say where it hangs, or may not be able to. */
 static int ask_where(struct session *session)
 {
-	int err;
+	int err = 0;
 
 	/* What nobody has read for so long must not stand in the way of the answer. */
 	if (session->blocked)
 		session->options->out = session->options->err = -1;
-	err = send_frame(session, WIRE_TELL, NULL, 0);
+	send_frame(session, WIRE_TELL, NULL, 0);
 	session->deadline = session_now() + GONE_LIMIT;
 	while (!err && !session->where && !session->ended)
 		err = turn(session);
@@ -442,6 +467,15 @@ static void provoke_panic(struct session *session)
 		;
 }
 
+void session_forget(struct session *session)
+{
+	session->framed = 0;
+	session->gone = false;
+	free(session->rest.data);
+	session->rest.data = NULL;
+	session->rest.from = session->rest.to = 0;
+}
+
 void session_go(struct session *session)
 {
 	send_frame(session, WIRE_GO, NULL, 0);
@@ -450,8 +484,9 @@ void session_go(struct session *session)
 int session_run(struct session *session)
 {
 	unsigned int limit = session->options->timeout;
-	int err = send_orders(session);
+	int err = 0;
 
+	send_orders(session);
 	session->input.end = session->options->in < 0;
 	session->deadline = limit ? session_now() + limit / 1000.0 : 0;
 	while (!err && !session->ended && !session->failure) {

@@ -27,6 +27,7 @@ struct session {
 	struct strings orders;
 	double started, deadline;
 	bool hello, begun, ended, stuck;
+	bool gone;          /* its process; what it had said may still have to be read */
 	bool lost;          /* what the command wrote or was to read, in part; it has been told */
 	bool blocked;       /* nobody takes its output */
 	unsigned int taint; /* of the kernel, since it had booted */
@@ -42,6 +43,10 @@ struct session {
 		uint64_t sent;
 		bool end, told;
 	} input;
+	struct {
+		char *data;
+		size_t from, to;
+	} rest; /* of what the guest has yet to take */
 	char frame[sizeof(struct wire_head) + WIRE_MAX];
 	size_t framed;
 };
@@ -53,6 +58,8 @@ int session_run(struct session *session);
 /* Everything the verdict is made of is in; make it. */
 void session_verdict(struct session *session, int err);
 
+/* The guest is no more: another one can take its place. */
+void session_forget(struct session *session);
 /* Let a guest that is held go on. */
 void session_go(struct session *session);
 
