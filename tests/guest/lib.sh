@@ -1,0 +1,149 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What the tests of the kernel host share; sourced. Such a test is run on the host, where guest()
+# builds the module and starts the test anew in a guest of each kernel; what follows guest()
+# runs there, as root, on disks /dev/lab/NAME, with the module loaded. A splat in the kernel's log
+# fails it whatever it says itself (blklab's 134).
+#
+# Environment: KERNELS, which (6.1 6.12 7.2; uml, or a debug kernel's name, too); BUILD_DIR, where
+# blklab and blkmend were built.
+set -eu
+LC_ALL=C.UTF-8
+export LC_ALL
+top=$(cd "$(dirname "$0")/../.." && pwd)
+failures=0
+what=
+
+# ---- on the host ----
+
+# Where blklab puts the module for a kernel: into build/, so that the tree stays clean.
+modules=${BUILD_DIR:-$top/build}/modules
+
+guest_run()
+{
+	kernel=$1
+	shift
+	(flock 9 && blklab build "$top/hosts/dm" --kernel "$kernel" --output "$modules" >/dev/null) \
+		9>"$modules/lock" || return 1
+	blklab run --kernel "$kernel" --timeout "${GUEST_TIMEOUT:-120}" "$@"
+}
+
+# guest [BLKLAB_OPTION ...]: from here on in a guest.
+guest()
+{
+	[ -z "${BLKMEND_GUEST-}" ] || { guest_setup; return 0; }
+	build=${BUILD_DIR:-$top/build}
+	export PATH="$build/lab:$build:$PATH:/usr/sbin:/sbin"
+	mkdir -p "$modules"
+	status=0
+	for kernel in ${KERNELS:-6.1 6.12 7.2}; do
+		one=0
+		guest_run "$kernel" "$@" -- env BLKMEND_GUEST="$kernel" "$0" || one=$?
+		[ "$one" = 0 ] && echo "-- $kernel: passed" || { echo "-- $kernel: exit $one"; status=1; }
+	done
+	exit $status
+}
+
+# ---- in the guest ----
+
+guest_setup()
+{
+	# No udevd here: libdevmapper makes the nodes itself.
+	export DM_DISABLE_UDEV=1
+	work=$(mktemp -d /tmp/guest.XXXXXX)
+	main=/dev/lab/main spare=/dev/lab/spare
+	module=$modules/$BLKMEND_GUEST/dm-remap-v4-real.ko
+	modprobe dm-mod 2>/dev/null || :
+	insmod "$module"
+	trap guest_end EXIT
+}
+
+guest_end()
+{
+	status=$?
+	trap - EXIT
+	[ "$status" -eq 0 ] || echo "ended with status $status${what:+ at: $what}"
+	[ "$failures" -eq 0 ] || status=1
+	exit "$status"
+}
+
+fail()
+{
+	echo "not ok - $what: $*"
+	failures=$((failures + 1))
+}
+
+ok()
+{
+	echo "ok - $what"
+}
+
+# check WHAT COMMAND ...: it succeeds.
+check()
+{
+	what=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then
+		ok
+	else
+		fail "exit $?"
+		sed 's/^/    /' "$work/out"
+	fi
+}
+
+# refused WHAT COMMAND ...: it fails.
+refused()
+{
+	what=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then
+		fail 'it succeeded'
+		sed 's/^/    /' "$work/out"
+	else
+		ok
+	fi
+}
+
+# same WHAT WANTED GOT
+same()
+{
+	what=$1
+	[ "$2" = "$3" ] && ok || fail "'$3', not '$2'"
+}
+
+# create NAME [FEATURE ...]: of $main and $spare.
+create()
+{
+	name=$1
+	shift
+	echo "0 $(blockdev --getsz "$main") dm-remap-v4 $main $spare${1+ $# $*}" | dmsetup create "$name"
+}
+
+# field NAME N: of the status line, numbered as docs/DM.md does.
+field()
+{
+	dmsetup status "$1" | cut -d ' ' -f $(($2 + 3))
+}
+
+# value NAME KEY: of the answer to the message "status".
+value()
+{
+	dmsetup message "$1" 0 status | sed -n "s/^$2 //p"
+}
+
+# get DEVICE SECTOR COUNT, put DEVICE SECTOR COUNT: directly, to stdout and from stdin.
+get()
+{
+	dd if="$1" bs=512 skip="$2" count="$3" iflag=direct,fullblock status=none
+}
+
+put()
+{
+	dd of="$1" bs=512 seek="$2" count="$3" oflag=direct iflag=fullblock conv=notrunc status=none
+}
+
+# pattern SEED COUNT: sectors that are told apart.
+pattern()
+{
+	awk -v s="$1" -v n="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%-511s\n", s "/" i }'
+}
