@@ -440,6 +440,7 @@ static void machine_clear(struct machine *machine)
 	strings_free(&session->orders);
 	free(session->where);
 	free(session->failure);
+	free(session->loading);
 	free(session->held);
 	free(machine->socket);
 	free(machine->console);

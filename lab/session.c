@@ -192,6 +192,13 @@ static int handle(struct session *session, unsigned int type, const char *data, 
 	case WIRE_STDOUT:
 	case WIRE_STDERR:
 		return output(session, type == WIRE_STDERR, data, size);
+	case WIRE_LOADING:
+		set_text(&session->loading, data, size);
+		break;
+	case WIRE_LOADED:
+		free(session->loading);
+		session->loading = NULL;
+		break;
 	case WIRE_STARTED:
 		session->begun = true;
 		break;

@@ -34,6 +34,7 @@ struct session {
 	int debugger_status;
 	char *where;                            /* what init said of the command's processes */
 	char *failure;                          /* what init could not do */
+	char *loading;                          /* the module that init is loading */
 	char *held;                             /* where modules are: it waits for a debugger */
 	int debugger;                           /* its pid, once it runs */
 	int (*attach)(struct session *session); /* starts it */

@@ -68,20 +68,26 @@ static void name_modules(const struct machine_options *options)
 	}
 }
 
+/* What init was at when it was last heard of; to be freed. */
+static char *meanwhile(const struct session *session)
+{
+	return session->loading ? format(" while it loaded %s", session->loading) : must_strdup("");
+}
+
 /* The kernel is in trouble: where, in its own words. */
 static void troubled(struct session *session, enum klog_trouble trouble, size_t line, int err)
 {
 	struct machine_result *result = session->result;
-	char *headline = klog_headline(&result->log, line);
+	char *headline = klog_headline(&result->log, line), *at = meanwhile(session);
 
 	name_modules(session->options);
 	result->report = klog_report(&result->log, line, session->options->tree);
 	if (err == -ETIMEDOUT && strstr(headline, "NMI"))
 		decide(result, session->hello ? MACHINE_HUNG : MACHINE_NO_BOOT,
 		       session->hello ? LAB_TIMEOUT : LAB_NO_BOOT,
-		       format("the kernel hung and answered nothing; an interrupt that it can't "
-			      "mask "
-			      "found it where the report says"));
+		       format("the kernel hung%s and answered nothing; an interrupt that it can't "
+			      "mask found it where the report says",
+			      at));
 	else if (!session->hello)
 		decide(result, MACHINE_NO_BOOT, LAB_NO_BOOT,
 		       format("the kernel died while it booted: %s", headline));
@@ -91,16 +97,23 @@ static void troubled(struct session *session, enum klog_trouble trouble, size_t 
 	else
 		decide(result, MACHINE_CRASHED, LAB_CRASH,
 		       format("the kernel crashed: %s", headline));
+	free(at);
 	free(headline);
 }
 
 static void timed_out(struct session *session)
 {
 	struct machine_result *result = session->result;
+	char *at = meanwhile(session);
 
 	if (!session->hello)
 		decide(result, MACHINE_NO_BOOT, LAB_NO_BOOT,
 		       must_strdup("the guest did not boot in time"));
+	else if (session->where && session->loading)
+		decide(result, MACHINE_HUNG, LAB_TIMEOUT,
+		       format("loading %s did not return within the time limit of %g s; the kernel "
+			      "lives, and where it hangs is in the report",
+			      session->loading, session->options->timeout / 1000.0));
 	else if (session->where)
 		decide(result, MACHINE_TIMEOUT, LAB_TIMEOUT,
 		       format("the time limit of %g s is over; the kernel lives, and its processes "
@@ -109,7 +122,9 @@ static void timed_out(struct session *session)
 			      session->options->timeout / 1000.0));
 	else
 		decide(result, MACHINE_HUNG, LAB_TIMEOUT,
-		       must_strdup("the guest answers nothing, and left no word where it is"));
+		       format("the guest hung%s: it answers nothing, and left no word where it is",
+			      at));
+	free(at);
 	result->report = session->where ? must_strdup(session->where) : log_tail(&result->log, 20);
 }
 

@@ -40,6 +40,8 @@ enum wire_type {
 	WIRE_SYMBOLS, /* a piece of /proc/kallsyms, before WIRE_HELD */
 	WIRE_HELD, /* text: where modules are, "PATH SECTION=ADDRESS...\n" each; waits for WIRE_GO
 		    */
+	WIRE_LOADING, /* text: path of the module whose loading begins */
+	WIRE_LOADED,  /* it has come back */
 	/* from the host */
 	WIRE_ORDERS = 64, /* what to do: see below; begins all else */
 	WIRE_STDIN_END,   /* u64: bytes sent to the other port */

@@ -59,7 +59,8 @@ void boot_ports(int *control, int *in);
 /* root.c: the host's root below ours, shares, names of disks */
 void root_enter(const struct orders *orders);
 void root_links(const struct orders *orders);
-void root_insmod(const char *path);
+/* An errno, positive, or 0. It may never return. */
+int root_insmod(const char *path);
 /* Where the sections of a module that was loaded are: one line. */
 size_t root_sections(const char *path, char *text, size_t room);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
@@ -175,41 +176,102 @@ static unsigned long taint(void)
 	return bits;
 }
 
-/* While there is no relay: the host may want to know where everybody is. */
-static void answer_host(int milliseconds)
+/*
+ * What may never come back is done by a child. While there is no relay, the host may want to know
+ * where everybody is.
+ */
+
+static void answer_host(void)
 {
 	static char frame[WIRE_MAX];
-	struct pollfd control = { control_fd, POLLIN, 0 };
 	struct wire_head head;
 
-	if (poll(&control, 1, milliseconds) != 1)
-		return;
 	wire_read(&head, frame, sizeof(frame));
 	if (head.type == WIRE_TELL)
 		wire_send(WIRE_WHERE, frame, command_where(frame, sizeof(frame)));
+}
+
+struct child {
+	pid_t pid;
+	int end; /* of a pipe that is closed when it ends */
+	int status;
+};
+
+static bool child_start(struct child *child, const char *name, int (*act)(const char *),
+			const char *what)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	child->end = ends[0];
+	child->pid = fork();
+	if (!child->pid) {
+		prctl(PR_SET_NAME, name);
+		_exit(act(what));
+	}
+	close(ends[1]);
+	if (child->pid < 0)
+		close(child->end);
+	return child->pid > 0;
+}
+
+/* Wait a while, -1: as long as it takes, for its end or for a word from the host. */
+static bool child_ended(struct child *child, int milliseconds)
+{
+	struct pollfd fds[] = { { child->end, POLLIN, 0 }, { control_fd, POLLIN, 0 } };
+
+	if (poll(fds, 2, milliseconds) <= 0)
+		return false;
+	if (fds[1].revents)
+		answer_host();
+	if (!fds[0].revents)
+		return false;
+	close(child->end);
+	waitpid(child->pid, &child->status, 0);
+	return true;
+}
+
+static int act_sync(const char *what)
+{
+	sync();
+	return 0;
 }
 
 /* Let what was written reach the disks. A disk that hangs must not hang the report. */
 static enum wire_end flush(void)
 {
 	unsigned long long left = 0, now;
-	pid_t pid = fork();
+	struct child child;
 	int turns;
 
-	if (!pid) {
-		sync();
-		_exit(0);
-	}
+	if (!child_start(&child, "sync", act_sync, NULL))
+		return WIRE_END_PLAIN;
 	for (turns = 0; turns < FLUSH_TURNS; turns++) {
-		if (pid < 0 || waitpid(pid, NULL, WNOHANG) == pid)
+		if (child_ended(&child, 10))
 			return WIRE_END_PLAIN;
-		answer_host(10);
 		now = turns % 50 ? left : dirty_memory();
 		if (now != left)
 			turns = 0; /* a slow disk is no hang */
 		left = now;
 	}
 	return WIRE_END_STUCK;
+}
+
+static void insmod(const char *path)
+{
+	struct child child;
+
+	wire_text(WIRE_LOADING, "%s", path);
+	if (!child_start(&child, "insmod", root_insmod, path))
+		fail("insmod %s: no process: %s", path, strerror(errno));
+	while (!child_ended(&child, -1))
+		;
+	if (!WIFEXITED(child.status))
+		fail("insmod %s: it was killed by signal %d", path, WTERMSIG(child.status));
+	if (WEXITSTATUS(child.status))
+		fail("insmod %s: %s", path, strerror(WEXITSTATUS(child.status)));
+	wire_send(WIRE_LOADED, NULL, 0);
 }
 
 static void report(const struct command *command, unsigned long taint_before)
@@ -268,7 +330,7 @@ int main(void)
 	root_enter(&orders);
 	root_links(&orders);
 	for (char **path = orders.insmod; *path; path++)
-		root_insmod(*path);
+		insmod(*path);
 	if (orders.hold)
 		hold(&orders);
 	command_start(&command, &orders);

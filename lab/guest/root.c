@@ -221,13 +221,14 @@ void root_links(const struct orders *orders)
 	}
 }
 
-void root_insmod(const char *path)
+int root_insmod(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
 
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-		fail("insmod %s: %s", path, strerror(errno));
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 /* /path/some-module.ko is some_module in sysfs. */

@@ -47,3 +47,48 @@ expect 125 'a log that another guest writes is refused' \
 wait $first
 expect 0 'and stays whole' blklab cut "$work/log" --list
 left_nothing
+
+# Commas, = and \ mean something to QEMU, virtiofsd and init.
+odd="$work/a,b=c\\d"
+mkdir -m 700 "$odd"
+expect 0 'a directory may have any name' env XDG_RUNTIME_DIR="$odd" \
+	blklab run --tree "$odd" --disk size=8M,name=main -- touch "$odd/file"
+[ -e "$odd/file" ] || fail 'the file is not there'
+
+# many COMMAND ...: with 45 arguments more, of 100 kB each.
+cat >"$work/many" <<'END'
+#!/bin/sh
+n=0
+ulimit -s 32768 || exit 77
+long=$(head -c 100000 /dev/zero | tr '\0' x)
+while [ "$((n += 1))" -le 45 ]; do
+	set -- "$@" "$long"
+done
+exec "$@"
+END
+expect 2 'what a guest can not take is refused at once' sh "$work/many" blklab run -- true
+says 'a guest takes 4 MiB at most'
+
+# A QEMU whose guest says hello, and reads nothing.
+mkdir "$work/fake"
+cat >"$work/fake/qemu-system-x86_64" <<'END'
+#!/bin/bash
+for word in "$@"; do
+	case $word in
+	socket,id=blklab.control,fd=*) control=${word##*=} ;;
+	socket,id=qmp,fd=*) qmp=${word##*=} ;;
+	esac
+done
+exec 8>&"$control" 7<&"$qmp" 6>&"$qmp"
+echo '{"QMP": {}}' >&6
+while read -r <&7; do
+	echo "{\"return\": {}, \"id\": $((++id))}" >&6
+	[ $id != 1 ] || printf 'klab\1\0\0\0\4\0\0\0fake' >&8
+done
+END
+chmod +x "$work/fake/qemu-system-x86_64"
+sed -i 's/45/10/' "$work/many"
+expect 124 'a guest that takes no orders is not waited for' env PATH="$work/fake:$PATH" \
+	sh "$work/many" blklab run --timeout 2 -- true
+says 'it answers nothing'
+left_nothing

@@ -26,6 +26,31 @@ says 'unload    died'
 says 'a NULL pointer dereference in provoke_oops [provoke]'
 says provoke.c:
 
+# One whose init function never returns, loaded before the command.
+mkdir "$work/stuck"
+echo 'obj-m := stuck.o' >"$work/stuck/Kbuild"
+cat >"$work/stuck/stuck.c" <<'END'
+#include <linux/module.h>
+#include <linux/sched.h>
+static int __init stuck_init(void)
+{
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		schedule();
+	}
+	return 0;
+}
+module_init(stuck_init);
+MODULE_DESCRIPTION("Stuck");
+MODULE_LICENSE("GPL");
+END
+expect 0 'a module that will hang is built' \
+	blklab build --kernel 6.1 --output "$work" "$work/stuck"
+expect 124 'loading that never ends is told as such' \
+	blklab run --kernel 6.1 --timeout 3 --insmod "$work/6.1/stuck.ko" -- true
+says "loading $work/6.1/stuck.ko did not return"
+says 'stuck_init+'
+
 # Nothing is booted for these.
 cp "$work/6.1/provoke.ko" "$work/other.ko"
 expect 2 'a module built for another kernel is refused' blklab test --kernel 7.2 "$work/other.ko"
