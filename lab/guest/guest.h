@@ -72,7 +72,9 @@ void command_start(struct command *command, const struct orders *orders);
 /* One line about each process that runs or can't go on, with its stack in the kernel. */
 size_t command_where(char *text, size_t room);
 
-/* relay.c: carry streams, signals, requests and the kernel log until the command has ended */
+/* relay.c: take requests; before the command, which may have some at once */
+void relay_listen(void);
+/* Carry streams, signals, requests and the kernel log until the command has ended */
 void relay_run(struct command *command, int in);
 /* Send what the kernel has logged since. */
 void relay_log(void);

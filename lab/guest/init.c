@@ -333,6 +333,7 @@ int main(void)
 		insmod(*path);
 	if (orders.hold)
 		hold(&orders);
+	relay_listen();
 	command_start(&command, &orders);
 	wire_send(WIRE_STARTED, NULL, 0);
 	relay_run(&command, in);

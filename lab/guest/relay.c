@@ -31,7 +31,7 @@ static struct {
 	uint64_t end; /* how many there will be, when that is known */
 } input = { .end = ~0ull };
 
-static int log_fd = -1;
+static int log_fd = -1, listener = -1;
 static int client[CLIENTS];
 
 enum {
@@ -211,17 +211,17 @@ static void control(struct command *command)
  * Requests of programs in the guest: a line each way, one a connection.
  */
 
-static int listen_here(void)
+void relay_listen(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = WIRE_SOCKET };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, CLIENTS)))
-		close_one(&fd);
-	return fd;
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener >= 0 &&
+	    (bind(listener, (struct sockaddr *)&name, sizeof(name)) || listen(listener, CLIENTS)))
+		close_one(&listener);
 }
 
-static void client_accept(int listener)
+static void client_accept(void)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), i;
 
@@ -297,7 +297,7 @@ static void serve(struct pollfd fds[FDS], struct command *command, int in)
 	if (fds[LOG].revents)
 		relay_log();
 	if (fds[LISTEN].revents)
-		client_accept(fds[LISTEN].fd);
+		client_accept();
 	for (i = 0; i < CLIENTS; i++)
 		if (fds[FIRST_CLIENT + i].revents)
 			client_read(i);
@@ -318,7 +318,7 @@ void relay_run(struct command *command, int in)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fds[CHILD] = (struct pollfd){ signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0 };
-	fds[LISTEN] = (struct pollfd){ listen_here(), POLLIN, 0 };
+	fds[LISTEN] = (struct pollfd){ listener, POLLIN, 0 };
 	/* It may have ended before its signal was blocked. */
 	for (reap(command); !command->ended; reap(command)) {
 		fill(fds, command, in);
