@@ -133,8 +133,10 @@ int machine_shares(struct machine *machine)
 	if (machine->shares == 1)
 		free(machine->share[1].source);
 	err = share_start(&machine->share[0], machine->directory);
-	return err || machine->shares == 1 ? err
-					   : share_start(&machine->share[1], machine->directory);
+	if (!err && machine->shares == 2)
+		err = share_start(&machine->share[1], machine->directory);
+	machine->result->told = err;
+	return err;
 }
 
 static int machine_initramfs(struct machine *machine)
@@ -371,7 +373,9 @@ static void explain_start(struct machine *machine)
 	char *version[] = { (char *)"qemu-system-x86_64", (char *)"--version", NULL };
 	char *path = format("%s/qemu.log", machine->directory), *text = file_read(path, NULL);
 
-	if (text && *text)
+	if (machine->result->told)
+		machine->result->headline = must_strdup("it could not be started");
+	else if (text && *text)
 		machine->result->headline = format("QEMU did not start: %s", text);
 	else if (process_run(version, NULL) == 127)
 		machine->result->headline =
@@ -495,11 +499,6 @@ static int machine_go(struct machine *machine)
 		err = machine_restore(machine);
 	else
 		err = machine_shares(machine) ?: machine_start(machine);
-	if (err && machine->kernel.uml) {
-		machine->result->headline = must_strdup("it could not be started");
-		machine->result->told = true;
-		return -EIO;
-	}
 	/* Stopped, or died while its snapshot was made: what the log says is the verdict. */
 	if (err && machine->options->snapshot &&
 	    (err == -EINTR || err == -EPIPE || err == -ETIMEDOUT))

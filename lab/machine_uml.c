@@ -19,7 +19,8 @@ int machine_start_uml(struct machine *machine)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in)) {
 		complain("no socket: %s", strerror(errno));
-		return -errno;
+		machine->result->told = true;
+		return -EIO;
 	}
 	console = open(machine->console, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	session->control = control[0];
@@ -30,5 +31,6 @@ int machine_start_uml(struct machine *machine)
 	close(control[1]);
 	close(in[1]);
 	close(console);
+	machine->result->told = session->pid < 0;
 	return session->pid < 0 ? session->pid : 0;
 }

@@ -143,7 +143,9 @@ int share_start(struct share *share, const char *directory)
 	share->socket = format("%s/%s.socket", directory, share->tag);
 	fd = socket_listen(share->socket, 1);
 	if (fd < 0) {
-		complain("%s: %s", share->socket, strerror(-fd));
+		complain("%s: %s%s", share->socket, strerror(-fd),
+			 fd == -ENAMETOOLONG ? " for a socket: set XDG_RUNTIME_DIR to a shorter one"
+					     : "");
 		return fd;
 	}
 	log_path = format("%s/%s.log", directory, share->tag);
