@@ -22,6 +22,17 @@ struct request {
 	bool json;
 };
 
+/* Once each: two builds for one kernel would wait for each other. */
+static void kernel_add(struct request *request, const char *kernel)
+{
+	size_t i;
+
+	for (i = 0; i < request->kernels.n; i++)
+		if (!strcmp(request->kernels.item[i], kernel))
+			return;
+	strings_add(&request->kernels, "%s", kernel);
+}
+
 static void parse_option(struct request *request, int option)
 {
 	size_t i;
@@ -33,10 +44,10 @@ static void parse_option(struct request *request, int option)
 	else if (option == 'v')
 		lab_verbose = true;
 	else if (strcmp(optarg, "all"))
-		strings_add(&request->kernels, "%s", optarg);
+		kernel_add(request, optarg);
 	else
 		for (i = 0; kernel_names[i]; i++)
-			strings_add(&request->kernels, "%s", kernel_names[i]);
+			kernel_add(request, kernel_names[i]);
 }
 
 static int parse(struct request *request, int argc, char **argv)

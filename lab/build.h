@@ -14,6 +14,7 @@ struct build {
 	char *source;          /* the module's directory */
 	char *top;             /* of the tree that it is in: its Kbuild may lead up to there */
 	char *work;            /* in the cache: what is made there shows `top` */
+	int lock;              /* of `work`: one builds there at a time; -1: none */
 	char *said;            /* by the compiler, with the paths of the source */
 	struct strings module; /* what was made */
 };

@@ -87,6 +87,19 @@ static char *work_directory(const struct build *build)
 	return format("%s%s", build->work, build->source + strlen(build->top));
 }
 
+/*
+ * Another blklab may be building the same for the same kernel: without the lock its make would take
+ * away what ours has just made.
+ */
+static int work_lock(const char *work)
+{
+	char *name = must_strdup(work + strlen(cache_dir()) + 1);
+	int lock = cache_lock(name);
+
+	free(name);
+	return lock;
+}
+
 int build_start(const char *kernel, const char *source, const struct strings *arguments,
 		struct build *build)
 {
@@ -95,7 +108,7 @@ int build_start(const char *kernel, const char *source, const struct strings *ar
 	size_t i;
 	int err;
 
-	*build = (struct build){ 0 };
+	*build = (struct build){ .lock = -1 };
 	err = build_check(source);
 	if (!err)
 		err = toolchain_find(kernel, &build->tools);
@@ -105,6 +118,7 @@ int build_start(const char *kernel, const char *source, const struct strings *ar
 	build->top = top_find(build->source);
 	build->work = cache_path("build/%016llx/%s", path_key(build->top),
 				 build->tools.release ? build->tools.release : build->tools.kernel);
+	build->lock = work_lock(build->work);
 	err = farm_make(build->top, build->work);
 	if (!err) {
 		/* Messages and debug information are to name the source, if a shell can. */
@@ -283,5 +297,7 @@ void build_free(struct build *build)
 	free(build->work);
 	free(build->said);
 	strings_free(&build->module);
-	*build = (struct build){ 0 };
+	if (build->lock >= 0)
+		close(build->lock);
+	*build = (struct build){ .lock = -1 };
 }

@@ -16,19 +16,6 @@
 #include "kernel.h"
 #include "stock.h"
 
-/* The suites that have a kernel's headers and its compiler: backports lean on what they extend. */
-static char *suites_of(const char *kernel)
-{
-	char *suite = stock_read(kernel, "suite"), *suites;
-	const char *more = suite ? strstr(suite, "-backports") : NULL;
-
-	if (!more)
-		return suite;
-	suites = format("%.*s %s", (int)(more - suite), suite, suite);
-	free(suite);
-	return suites;
-}
-
 /*
  * Headers.
  */
@@ -285,11 +272,18 @@ static int tools_choose(struct toolchain *tools, const char *suites)
 
 static int find_local(struct toolchain *tools)
 {
+	bool debug = !strncmp(tools->kernel, "debug-", 6);
+
 	tools->headers = tools->uml ? cache_path("uml/build")
+			 : debug    ? cache_path("debug/%s/build", tools->kernel)
 				    : format("/lib/modules/%s/build", tools->release);
 	if (!access(tools->headers, R_OK))
 		return 0;
-	if (tools->uml)
+	if (debug)
+		complain("there is no kernel %s to build modules for: `blklab run --debug-kernel "
+			 "%s -- true` builds it",
+			 tools->kernel, tools->kernel + 6);
+	else if (tools->uml)
 		complain(
 			"there is no User Mode Linux to build modules for: `blklab uml` builds it");
 	else
@@ -310,7 +304,7 @@ static int find_stock(struct toolchain *tools)
 			 cache_dir());
 		return -EINVAL;
 	}
-	suites = suites_of(tools->kernel);
+	suites = stock_read(tools->kernel, "suite");
 	if (!suites) {
 		complain("it is not known where kernel %s came from: `blklab clean --all` and "
 			 "`blklab setup` get it anew",
