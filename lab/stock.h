@@ -12,7 +12,8 @@ bool stock_is(const char *name);
 
 /*
  * The directory of a stock kernel, to be freed: vmlinuz, vmlinux, config, System.map, release,
- * suite, and lib/modules/RELEASE. It may not be there: then it has not been fetched.
+ * suite (and before it the one that it builds upon, where its compiler is), and
+ * lib/modules/RELEASE. It may not be there: then it has not been fetched.
  */
 char *stock_directory(const char *name);
 bool stock_is_there(const char *name);
