@@ -18,7 +18,10 @@ enum device_kind { DEVICE_FILE, DEVICE_BLOCK, DEVICE_NBD };
 
 enum device_flags {
 	DEVICE_READ_ONLY = 1 << 0,
-	DEVICE_LOCK = 1 << 1, /* nobody else may hold it: flock(2) and, on a block device, O_EXCL */
+	DEVICE_LOCK = 1 << 1,  /* nobody else may hold it: flock(2) and, on a block device, O_EXCL
+				  (other readers may, with DEVICE_READ_ONLY) */
+	DEVICE_CLAIM = 1 << 2, /* with DEVICE_LOCK: O_EXCL for reading too, as the kernel claims
+				  what it opens */
 };
 
 struct device_info {

@@ -455,7 +455,8 @@ static struct file *file_open_fd(struct file *f, struct opening *o)
 	f->block = S_ISBLK(st.st_mode);
 	if (f->block)
 		flags |= O_DIRECT;
-	if (f->block && o->flags & DEVICE_LOCK && !(o->flags & DEVICE_READ_ONLY))
+	if (f->block && o->flags & DEVICE_LOCK &&
+	    (o->flags & DEVICE_CLAIM || !(o->flags & DEVICE_READ_ONLY)))
 		flags |= O_EXCL;
 	f->fd = open(f->path, flags);
 	if (f->fd < 0)

@@ -26,6 +26,25 @@ static char *mounted_on(dev_t rdev)
 	return words;
 }
 
+/* A device-mapper device has a name that says more than its number. */
+static char *mapper_words(const char *disk)
+{
+	char path[300], name[160], *words = NULL;
+	FILE *fp;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/dm/name", disk);
+	fp = fopen(path, "re");
+	if (!fp)
+		return NULL;
+	if (fgets(name, sizeof(name), fp)) {
+		name[strcspn(name, "\n")] = 0;
+		if (asprintf(&words, "in use by /dev/mapper/%s", name) < 0)
+			words = NULL;
+	}
+	fclose(fp);
+	return words;
+}
+
 /* Device-mapper, md and the like that are built on it. */
 static char *built_upon(dev_t rdev)
 {
@@ -36,7 +55,7 @@ static char *built_upon(dev_t rdev)
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(rdev), minor(rdev));
 	dir = opendir(path);
 	while (dir && !words && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' &&
+		if (entry->d_name[0] != '.' && !(words = mapper_words(entry->d_name)) &&
 		    asprintf(&words, "in use by /dev/%s", entry->d_name) < 0)
 			words = NULL;
 	if (dir)

@@ -10,6 +10,7 @@
 #include "hosts/posix/command.h"
 #include "hosts/posix/device_ops.h"
 #include "hosts/posix/lockfile.h"
+#include "hosts/posix/mapped.h"
 
 struct spare_lock {
 	int fd;
@@ -61,6 +62,21 @@ static void *fail_taken(const struct spare_lock *lock, char **error, int *code)
 			   holder);
 }
 
+/* The kernel takes no such lock; but what it has can be seen. Asked under the lock, which whoever
+ * makes a device there holds meanwhile. */
+static bool kernel_has(const uint8_t uuid[16], char **error, int *code)
+{
+	char *device = mapped_by_spare(uuid);
+
+	if (device)
+		device_fail(error, code, EXIT_BUSY,
+			    "the spare is in use by the kernel, for %s: end that first (blkmend "
+			    "close %s)",
+			    device, device);
+	free(device);
+	return device;
+}
+
 static struct spare_lock *lock_free(struct spare_lock *lock)
 {
 	if (lock) {
@@ -85,9 +101,13 @@ struct spare_lock *spare_lock_take(const uint8_t uuid[16], const char *name, boo
 		return lock_free(lock);
 	lock->shared = shared;
 	lock->fd = lockfile_take(lock->path, shared);
-	if (lock->fd >= 0) {
+	if (lock->fd >= 0 && !kernel_has(uuid, error, code)) {
 		lock_sign(lock);
 		return lock;
+	}
+	if (lock->fd >= 0) {
+		lockfile_release(lock->fd, lock->path);
+		return lock_free(lock);
 	}
 	if (lock->fd == -EWOULDBLOCK)
 		fail_taken(lock, error, code);

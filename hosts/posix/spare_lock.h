@@ -2,6 +2,7 @@
 /*
  * One server a spare: a lock in the runtime directory by the spare's uuid. It works where the
  * device itself can't be locked (NBD), whatever name the spare was given, and it says who holds it.
+ * A spare that the kernel has open counts as taken.
  */
 #ifndef BLKMEND_SPARE_LOCK_H
 #define BLKMEND_SPARE_LOCK_H
