@@ -198,7 +198,7 @@ int verb_reset(struct cli *cli)
 {
 	json_t *result = NULL;
 	struct target target;
-	int code = target_open(cli, cli->operands[0], TARGET_SERVED, &target);
+	int code = target_open(cli, cli->operands[0], TARGET_LIVE, &target);
 
 	if (code == EXIT_OK)
 		code = target_ask(cli, &target, json_pack("{s:s}", "verb", "reset"), NULL, NULL,

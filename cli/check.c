@@ -43,7 +43,7 @@ static int preflight(struct cli *cli, bool *beyond)
 	char *error = NULL;
 
 	*beyond = false;
-	if (target_is_served(name) ||
+	if (target_is_live(name) ||
 	    (!strchr(name, '/') && !target_is_uri(name) && access(name, F_OK)))
 		return EXIT_OK; /* target_open() says so if it is nothing at all */
 	dev = device_open(name, DEVICE_READ_ONLY, &error, &code);

@@ -48,10 +48,11 @@ struct cli {
 	char **rest; /* after "--" */
 	int rest_count;
 	bool json, batch, progress_json, help, version;
-	const char *main, *label, *uuid, *import, *format, *block_size, *log_size, *list_block;
+	const char *main, *label, *uuid, *import, *format, *block_size, *log_size, *list_block,
+		*host;
 	const char *states, *to, *socket, *port, *name, *watch, *color, *width, *output, *rate;
 	bool force, no_copy, read_only, accept_main, accept_grown, foreground, daemon, no_check;
-	bool remaps, log, repair, ascii, udev, detach, unreadable, dry_run;
+	bool remaps, log, repair, ascii, udev, detach, unreadable, dry_run, deferred;
 };
 
 extern const struct verb verbs[];
@@ -150,7 +151,7 @@ static inline const char *get_text(const json_t *object, const char *key)
 /* ---- the verbs ---- */
 
 typedef int verb_fn(struct cli *cli);
-verb_fn verb_format, verb_serve, verb_close, verb_list, verb_status, verb_dump, verb_add;
+verb_fn verb_format, verb_serve, verb_open, verb_close, verb_list, verb_status, verb_dump, verb_add;
 verb_fn verb_release, verb_import, verb_export, verb_scrub, verb_check, verb_header_backup;
 verb_fn verb_header_restore, verb_map, verb_health, verb_probe, verb_wipe, verb_reset;
 verb_fn verb_help, verb_version;

@@ -201,7 +201,13 @@ static int report(struct cli *cli, struct target *target, json_t *imported)
 			printf("  imported  %llu sectors, %llu of them lost\n",
 			       (unsigned long long)get_number(imported, "added"),
 			       (unsigned long long)get_number(imported, "lost"));
-		printf("Next: blkmend serve %s %s\n", cli->main, cli->operands[0]);
+		if (device_info(remap_main(target->remap))->kind == DEVICE_BLOCK &&
+		    device_info(remap_spare(target->remap))->kind == DEVICE_BLOCK)
+			printf("Next: blkmend open %s NAME, or without the kernel's help: ",
+			       cli->operands[0]);
+		else
+			printf("Next: ");
+		printf("blkmend serve %s %s\n", cli->main, cli->operands[0]);
 	}
 	json_decref(status);
 	return EXIT_OK;

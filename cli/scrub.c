@@ -61,8 +61,8 @@ static int follow(struct cli *cli, struct target *target, json_t **state)
 	}
 	progress_end(&progress);
 	if (interrupted)
-		cli_note("the scrub goes on in the server; blkmend scrub %s stop ends it",
-			 cli->operands[0]);
+		cli_note("the scrub goes on in the %s; blkmend scrub %s stop ends it",
+			 target->mapped ? "kernel" : "server", cli->operands[0]);
 	return code;
 }
 

@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * serve: look at main and spare, so that what is wrong is told in words and with the right exit
- * code, then become nbdkit with our plugin. close: ask a server to end, and wait until it has.
+ * code, then become nbdkit with our plugin.
  */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/number.h"
+#include "cli/pair.h"
 #include "cli/target.h"
 
 #ifndef BLKMEND_PLUGIN_PATH
 #define BLKMEND_PLUGIN_PATH "/usr/lib/nbdkit/plugins/nbdkit-blkmend-plugin.so"
 #endif
-#define PLUGIN_FILE   "nbdkit-blkmend-plugin.so"
-#define CLOSE_SECONDS 60
+#define PLUGIN_FILE "nbdkit-blkmend-plugin.so"
 
 struct words {
 	const char **word;
@@ -95,21 +93,12 @@ static char *find_plugin(void)
 	return strdup(BLKMEND_PLUGIN_PATH);
 }
 
-static bool name_fits(const char *name)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "._-+";
-
-	return *name && *name != '.' && *name != '-' && strlen(name) <= 64 &&
-	       strspn(name, plain) == strlen(name);
-}
-
 /* The name for other verbs: as asked for, else main's base name, what doesn't fit replaced. */
 static int choose_name(struct cli *cli, char name[65])
 {
 	const char *base = strrchr(cli->operands[0], '/');
 
-	if (cli->name && !name_fits(cli->name))
+	if (cli->name && !pair_name_fits(cli->name))
 		return cli_fail(cli, EXIT_USAGE,
 				"--name '%s': a name is up to 64 letters, digits, . _ - and +, not "
 				"beginning with . or -",
@@ -158,62 +147,13 @@ static int clear_socket(struct cli *cli, const char *path)
 	return code;
 }
 
-static int check_name_free(struct cli *cli, const char *name)
-{
-	json_t *request = json_pack("{s:s}", "verb", "status");
-	json_t *answer = control_call(name, request, NULL, NULL);
-	int code = EXIT_OK;
-
-	json_decref(request);
-	if (answer)
-		code = cli_fail(cli, EXIT_BUSY,
-				"%s is being served already; close it first, or choose another "
-				"--name",
-				name);
-	json_decref(answer);
-	return code;
-}
-
-static unsigned int core_flags(const struct cli *cli)
-{
-	return (cli->accept_main ? BM_ACCEPT_MAIN : 0) | (cli->accept_grown ? BM_ACCEPT_GROWN : 0);
-}
-
-/* Open both as the server will, but write nothing. */
 static int rehearse(struct cli *cli, const char *name)
 {
-	struct remap_options options = { .name = name, .flags = core_flags(cli) | BM_READ_ONLY };
-	unsigned int flags = DEVICE_LOCK | (cli->read_only ? DEVICE_READ_ONLY : 0);
-	struct device *main, *spare;
-	struct remap *remap;
-	char *error = NULL;
-	int code = 0;
+	struct pair pair = { .main = cli->operands[0],
+			     .spare = cli->operands[1],
+			     .flags = DEVICE_LOCK | (cli->read_only ? DEVICE_READ_ONLY : 0) };
 
-	main = target_device(cli, cli->operands[0], flags & ~DEVICE_LOCK, &code);
-	if (!main)
-		return code;
-	spare = target_device(cli, cli->operands[1], flags & ~DEVICE_LOCK, &code);
-	if (spare && device_same(main, spare))
-		code = cli_fail(cli, EXIT_DEVICE,
-				"%s and %s are the same device; a spare must be another one",
-				cli->operands[0], cli->operands[1]);
-	device_close(main);
-	device_close(spare);
-	if (!spare || code)
-		return code;
-	main = target_device(cli, cli->operands[0], flags, &code);
-	if (!main)
-		return code;
-	spare = target_device(cli, cli->operands[1], flags, &code);
-	if (!spare) {
-		device_close(main);
-		return code;
-	}
-	remap = remap_open(main, spare, &options, &error, &code);
-	if (!remap)
-		return cli_fail_text(cli, code, error);
-	remap_close(remap);
-	return EXIT_OK;
+	return pair_rehearse(cli, name, &pair);
 }
 
 /* key=value belongs after the plugin, anything else before it. */
@@ -399,7 +339,7 @@ int verb_serve(struct cli *cli)
 		return cli_fail(cli, EXIT_USAGE, "--foreground and --daemon exclude each other");
 	code = choose_name(cli, place.name);
 	if (code == EXIT_OK)
-		code = check_name_free(cli, place.name);
+		code = pair_name_free(cli, place.name);
 	if (code == EXIT_OK && !cli->no_check)
 		code = rehearse(cli, place.name);
 	if (code == EXIT_OK)
@@ -407,56 +347,5 @@ int verb_serve(struct cli *cli)
 	if (code == EXIT_OK)
 		code = run(cli, &place);
 	place_free(&place);
-	return code;
-}
-
-/* ---- close ---- */
-
-/* A process that has ended but has not been waited for is gone all the same. */
-static bool running(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	if (kill(pid, 0) && errno == ESRCH)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return errno != ENOENT;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state != 'Z' && state != 'X';
-}
-
-int verb_close(struct cli *cli)
-{
-	const struct timespec nap = { .tv_nsec = 20000000 };
-	const char *name = cli->operands[0];
-	json_t *status = NULL;
-	struct target target;
-	pid_t pid;
-	int code = target_open(cli, name, TARGET_SERVED, &target);
-
-	if (code == EXIT_OK)
-		code = target_ask(cli, &target, json_pack("{s:s}", "verb", "status"), NULL, NULL,
-				  &status);
-	pid = (pid_t)get_number(status, "pid");
-	json_decref(status);
-	if (code == EXIT_OK)
-		code = target_ask(cli, &target, json_pack("{s:s}", "verb", "close"), NULL, NULL,
-				  NULL);
-	for (int i = 0; code == EXIT_OK && pid > 0 && running(pid); i++) {
-		if (i == CLOSE_SECONDS * 50)
-			code = cli_fail(cli, EXIT_BUSY,
-					"%s has been told to end, but is still there after %d s "
-					"(pid %d); do clients still hold it?",
-					name, CLOSE_SECONDS, (int)pid);
-		nanosleep(&nap, NULL);
-	}
-	if (code == EXIT_OK && cli->json)
-		printf("{\"closed\": \"%s\"}\n", name);
-	target_close(&target);
 	return code;
 }

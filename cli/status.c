@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/number.h"
 #include "cli/target.h"
+#include "hosts/dmctl/dmctl.h"
+#include "hosts/posix/mapped.h"
 
 #define RED    "\033[31m"
 #define YELLOW "\033[33m"
@@ -135,6 +138,8 @@ static int ask(struct cli *cli, const char *verb, json_t **result)
 	if (code == EXIT_OK)
 		code = target_ask(cli, &target, json_pack("{s:s}", "verb", verb), NULL, NULL,
 				  result);
+	if (code == EXIT_OK)
+		json_object_set_new(*result, "host", json_string(target_host(&target)));
 	target_close(&target);
 	return code;
 }
@@ -189,15 +194,15 @@ int verb_health(struct cli *cli)
 
 static void print_list(const json_t *list)
 {
-	printf("%-20s %-9s %10s %10s %8s %8s %6s %6s\n", "NAME", "MODE", "SIZE", "REMAPPED",
-	       "PENDING", "LOST", "SPARE", "HEALTH");
+	printf("%-20s %-4s %-9s %10s %10s %8s %8s %6s %6s\n", "NAME", "HOST", "MODE", "SIZE",
+	       "REMAPPED", "PENDING", "LOST", "SPARE", "HEALTH");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *s = json_array_get(list, i);
 		uint64_t total = get_number(s, "spare_total");
 		char size[NUMBER_HUMAN];
 
-		printf("%-20s %-9s %10s %10llu %8llu %8llu %5llu%% %6llu\n", get_text(s, "name"),
-		       get_text(s, "mode"),
+		printf("%-20s %-4s %-9s %10s %10llu %8llu %8llu %5llu%% %6llu\n",
+		       get_text(s, "name"), get_text(s, "host"), get_text(s, "mode"),
 		       number_human(get_number(s, "main_sectors") * BM_SECTOR, size),
 		       (unsigned long long)get_number(s, "mapped"),
 		       (unsigned long long)get_number(s, "pending"),
@@ -207,29 +212,44 @@ static void print_list(const json_t *list)
 	}
 }
 
-int verb_list(struct cli *cli)
-{
-	json_t *names = control_list(), *list = json_array();
+typedef json_t *call_fn(const char *name, json_t *request, command_progress *progress, void *ctx);
 
+/* Add the status of each; one that ended meanwhile is left out. Steals the names. */
+static void list_add(json_t *list, json_t *names, const char *host, call_fn *call)
+{
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		const char *name = json_string_value(json_array_get(names, i));
 		json_t *request = json_pack("{s:s}", "verb", "status");
-		json_t *answer = name ? control_call(name, request, NULL, NULL) : NULL;
+		json_t *answer = name ? call(name, request, NULL, NULL) : NULL;
 		json_t *result = json_object_get(answer, "result");
+		json_t *error = json_object_get(answer, "error");
 
-		/* One that ended meanwhile is left out. */
-		if (result)
+		if (result) {
+			json_object_set_new(result, "host", json_string(host));
 			json_array_append(list, result);
+		} else if (error) {
+			cli_note("%s", get_text(error, "message"));
+		}
 		json_decref(request);
 		json_decref(answer);
 	}
+	json_decref(names);
+}
+
+int verb_list(struct cli *cli)
+{
+	json_t *list = json_array();
+
+	list_add(list, control_list(), "nbd", control_call);
+	list_add(list, dmctl_list(), "dm", dmctl_call);
+	if (geteuid() && mapped_exists(NULL))
+		cli_note("there are devices in the kernel too, which only root may ask about");
 	if (cli->json)
 		cli_json(list);
 	else if (json_array_size(list))
 		print_list(list);
 	else
-		puts("Nothing is being served.");
-	json_decref(names);
+		puts("Nothing is being served, and nothing is open in the kernel.");
 	json_decref(list);
 	return EXIT_OK;
 }

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hosts/dmctl/dmctl.h"
+#include "hosts/posix/mapped.h"
+
 bool target_is_uri(const char *spec)
 {
 	return !strncmp(spec, "nbd:", 4) || !strncmp(spec, "nbds:", 5) ||
@@ -46,10 +49,31 @@ bool target_is_served(const char *name)
 	return answer;
 }
 
-char *target_holder(const char *spec)
+bool target_is_live(const char *name)
 {
-	json_t *names = control_list();
-	char *holder = NULL;
+	bool mapped;
+	char *found = target_is_served(name) ? strdup(name) : dmctl_find(name);
+
+	if (!found)
+		found = target_holder(name, &mapped);
+	free(found);
+	return found;
+}
+
+const char *target_host(const struct target *target)
+{
+	return target->served ? "nbd" : target->mapped ? "dm" : "none";
+}
+
+char *target_holder(const char *spec, bool *mapped)
+{
+	char *holder = dmctl_holder(spec);
+	json_t *names;
+
+	*mapped = holder;
+	if (holder)
+		return holder;
+	names = control_list();
 
 	for (size_t i = 0; !holder && i < json_array_size(names); i++) {
 		const char *name = json_string_value(json_array_get(names, i));
@@ -70,12 +94,13 @@ struct device *target_device(struct cli *cli, const char *spec, unsigned int fla
 {
 	char *error = NULL;
 	struct device *dev = device_open(spec, flags, &error, code);
-	char *holder = !dev && *code == EXIT_BUSY ? target_holder(spec) : NULL;
+	bool mapped;
+	char *holder = !dev && *code == EXIT_BUSY ? target_holder(spec, &mapped) : NULL;
 
 	if (holder)
-		*code = cli_fail(cli, EXIT_BUSY,
-				 "%s is being served as %s; end that first (blkmend close %s)",
-				 spec, holder, holder);
+		*code = cli_fail(cli, EXIT_BUSY, "%s is %s %s; end that first (blkmend close %s)",
+				 spec, mapped ? "open in the kernel, for" : "being served as",
+				 holder, holder);
 	else if (!dev)
 		*code = cli_fail_text(cli, *code, error);
 	if (holder)
@@ -84,15 +109,25 @@ struct device *target_device(struct cli *cli, const char *spec, unsigned int fla
 	return dev;
 }
 
-/* Open the spare itself. *holder: the server that has it, malloc'ed (nothing told then). */
+/*
+ * Open the spare itself. If somebody has it, he is asked instead: *target says whom (nothing told
+ * then). The kernel is looked for first, since it keeps nobody from reading.
+ */
 static struct device *open_spare(struct cli *cli, const char *spec, unsigned int flags, int *code,
-				 char **holder)
+				 struct target *target)
 {
-	char *error = NULL;
-	struct device *dev = device_open(spec, flags, &error, code);
+	struct device *dev = NULL;
+	char *error = NULL, *holder;
+	bool mapped;
 
-	*holder = !dev && *code == EXIT_BUSY ? target_holder(spec) : NULL;
-	if (*holder)
+	target->mapped = dmctl_holder(spec);
+	if (target->mapped)
+		return NULL;
+	dev = device_open(spec, flags, &error, code);
+	holder = !dev && *code == EXIT_BUSY ? target_holder(spec, &mapped) : NULL;
+	if (holder)
+		*(mapped ? &target->mapped : &target->served) = holder;
+	if (holder)
 		free(error);
 	else if (!dev)
 		*code = cli_fail_text(cli, *code, error);
@@ -108,9 +143,9 @@ static int open_closed(struct cli *cli, const char *spec, unsigned int need, str
 	char *error = NULL;
 	int code = 0;
 
-	spare = open_spare(cli, spec, read_only | DEVICE_LOCK, &code, &target->served);
+	spare = open_spare(cli, spec, read_only | DEVICE_LOCK, &code, target);
 	if (!spare)
-		return target->served ? EXIT_OK : code;
+		return target->served || target->mapped ? EXIT_OK : code;
 	if (need & TARGET_MAIN && !cli->main) {
 		device_close(spare);
 		return cli_fail(cli, EXIT_USAGE,
@@ -132,30 +167,62 @@ static int open_closed(struct cli *cli, const char *spec, unsigned int need, str
 	return target->remap ? EXIT_OK : cli_fail_text(cli, code, error);
 }
 
-int target_open(struct cli *cli, const char *name, unsigned int need, struct target *target)
+static bool is_name(const char *name)
+{
+	return !strchr(name, '/') && !target_is_uri(name);
+}
+
+/* A device that is served, or in the kernel. EXIT_OK, or told; target stays empty if there is none.
+ */
+static int open_live(struct cli *cli, const char *name, struct target *target)
 {
 	json_t *answer = NULL;
+	int err;
 
-	*target = (struct target){ 0 };
 	errno = ENOENT;
-	if (!strchr(name, '/') && !target_is_uri(name))
+	if (is_name(name))
 		answer = served_status(name);
+	err = errno;
+	if (!answer && (target->mapped = dmctl_find(name)))
+		return EXIT_OK;
 	if (answer) {
 		json_decref(answer);
+		if (mapped_exists(name))
+			cli_note("%s is served, and the kernel has one of that name too: this is "
+				 "the served one (the other is /dev/mapper/%s)",
+				 name, name);
 		target->served = strdup(name);
 		return target->served ? EXIT_OK : cli_fail_text(cli, EXIT_MEMORY, NULL);
 	}
-	if (errno == EACCES || errno == EPERM)
+	if (err == EACCES || err == EPERM)
 		return cli_fail(cli, EXIT_PERMISSION,
 				"%s is served by another user; ask as that user, or as root", name);
-	if (need & TARGET_SERVED)
+	if (is_name(name) && errno == EACCES && mapped_exists(name))
+		return cli_fail(cli, EXIT_PERMISSION,
+				"%s is a device in the kernel, and only root may ask about it: use "
+				"sudo",
+				name);
+	return EXIT_OK;
+}
+
+int target_open(struct cli *cli, const char *name, unsigned int need, struct target *target)
+{
+	int code;
+
+	*target = (struct target){ 0 };
+	code = open_live(cli, name, target);
+	if (code != EXIT_OK || target->served || target->mapped)
+		return code;
+	if (need & TARGET_LIVE)
 		return cli_fail(
 			cli, EXIT_DEVICE,
-			"nothing of the name %s is being served; blkmend list shows what is", name);
-	if (!strchr(name, '/') && !target_is_uri(name) && access(name, F_OK))
+			"nothing of the name %s is being served, or is in the kernel; blkmend list "
+			"shows what is",
+			name);
+	if (is_name(name) && access(name, F_OK))
 		return cli_fail(cli, EXIT_DEVICE,
-				"%s is neither a served device (blkmend list shows those) nor a "
-				"spare's path",
+				"%s is neither a served device or one in the kernel (blkmend list "
+				"shows those) nor a spare's path",
 				name);
 	return open_closed(cli, name, need, target);
 }
@@ -167,6 +234,7 @@ void target_close(struct target *target)
 		remap_close(target->remap);
 	}
 	free(target->served);
+	free(target->mapped);
 	*target = (struct target){ 0 };
 }
 
@@ -179,14 +247,18 @@ int target_ask(struct cli *cli, struct target *target, json_t *request, command_
 	errno = 0;
 	if (target->served)
 		answer = control_call(target->served, request, progress, ctx);
+	else if (target->mapped)
+		answer = dmctl_call(target->mapped, request, progress, ctx);
 	else
 		answer = command_run(target->remap, request, progress, ctx);
 	json_decref(request);
 	if (!answer)
 		return cli_fail(cli, EXIT_DEVICE,
 				"%s does not answer any more (%m); blkmend list shows what is "
-				"being served",
-				target->served ? target->served : "the spare");
+				"there",
+				target->served   ? target->served
+				: target->mapped ? target->mapped
+						 : "the spare");
 	code = cli_answer(cli, answer);
 	if (code == EXIT_OK && result)
 		*result = json_incref(json_object_get(answer, "result"));

@@ -22,6 +22,7 @@ _blkmend_values()
 		esac ;;
 	--color) echo auto always never ;;
 	--block-size | --log-size) echo 512 4096 ;;
+	--host) echo dm ;;
 	esac
 }
 
@@ -50,6 +51,7 @@ _blkmend()
 			esac
 			case $verb in
 			format | serve | probe | wipe | dump | header-*) ;;
+			open) [ "$COMP_CWORD" -eq 2 ] && words="UUID= LABEL=" ;;
 			*) [ "$COMP_CWORD" -eq 2 ] && words=$(_blkmend_served) ;;
 			esac
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -12,7 +12,7 @@ cp main original
 check "serve begins" serve main spare
 uri=$(sed -n 's/^main is served at //p' serve.out)
 same "the URI that it prints has the disk" "$(nbdinfo --size "$uri")" 8388608
-expect "list" 0 'main +rw +8 MiB' blkmend list
+expect "list" 0 'main +nbd +rw +8 MiB' blkmend list
 same "list --json" "$(blkmend list --json | jq -c '[.[].name]')" '["main"]'
 same "status --json: the paths are absolute" "$(blkmend status main --json | field .spare_device)" \
 	"$work/spare"

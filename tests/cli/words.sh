@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need jq
 
-verbs="format serve close list status health map add release import export scrub reset check dump
+verbs="format serve open close list status health map add release import export scrub reset check dump
 header-backup header-restore probe wipe help version"
 
 expect "no verb: help" 0 'blkmend help VERB explains one' blkmend
