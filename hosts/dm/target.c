@@ -15,6 +15,7 @@ static void remap_free(struct remap *r)
 	remap_scrub_destroy(r);
 	remap_workers_destroy(r);
 	remap_job_destroy(r->admin_job);
+	remap_news_stop(r);
 	if (r->bm)
 		remap_unload(r);
 	remap_sections_destroy(&r->sections);
@@ -34,6 +35,7 @@ static struct remap *remap_alloc(struct dm_target *ti)
 	mutex_init(&r->admin);
 	init_rwsem(&r->idle);
 	INIT_LIST_HEAD(&r->instance);
+	remap_news_init(r);
 	r->admin_job = remap_job_create(r);
 	if (!r->admin_job || remap_sections_init(&r->sections) || remap_workers_create(r) ||
 	    remap_scrub_create(r)) {

@@ -39,6 +39,16 @@ struct remap_options {
 	u32 read_retries, breaker_limit;
 };
 
+/* Telling people; event.c. */
+struct remap_news {
+	spinlock_t lock;              /* of what follows */
+	unsigned long since;          /* jiffies */
+	unsigned int lines, left_out; /* of the log, since then */
+	unsigned long due;            /* bits: kinds of event to send a uevent for */
+	struct delayed_work uevents;
+	unsigned long sent[BM_EV_DROPPED + 1]; /* jiffies; of the work */
+};
+
 struct remap_workers; /* worker.c */
 struct remap_scrub;   /* scrub.c */
 struct remap_job;     /* job.c */
@@ -51,7 +61,7 @@ struct remap {
 	struct dm_target *ti;
 	struct remap_workers *workers;
 
-	struct mutex lock;
+	struct mutex lock; /* the core's serialisation */
 	struct remap_options options;
 	bool read_only; /* the table is */
 	/*
@@ -67,14 +77,14 @@ struct remap {
 	struct rw_semaphore idle;
 	bool running;
 
-	struct mutex admin;
+	struct mutex admin;          /* messages that change something, one at a time */
 	struct remap_job *admin_job; /* of messages and of loading */
 	struct remap_scrub *scrub;
 
 	struct list_head instance; /* instance.c */
 	struct mapped_device *md;
-	u64 resize_count;                           /* of remaps, when the resize under way began */
-	unsigned long uevent_at[BM_EV_DROPPED + 1]; /* jiffies of the last uevent of a kind */
+	struct remap_news news;
+	u64 cleared_errors, cleared_commits; /* what clear_stats took from the core's counters */
 };
 
 /* ---- table.c ---- */
@@ -84,8 +94,10 @@ int remap_options_parse(struct remap_options *options, unsigned int argc, char *
 			char **error);
 /* The table line after "dm-remap-v4 ", NUL-terminated; returns as scnprintf(). */
 size_t remap_options_print(const struct remap *r, char *text, size_t size);
-/* What they mean for the core's policy. */
-void remap_options_apply(const struct remap *r);
+/* The same for the kernel's integrity measurements: ",name=value" for each. */
+size_t remap_options_measure(const struct remap *r, char *text, size_t size);
+/* What they mean for the core's policy; with module parameters for what they don't say. */
+void remap_options_apply(struct remap *r);
 
 /* ---- instance.c: who else uses these devices ---- */
 
@@ -147,6 +159,9 @@ int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 
 /* ---- event.c ---- */
 
+void remap_news_init(struct remap *r);
+/* No more uevents; nobody may call remap_event() any more. May sleep. */
+void remap_news_stop(struct remap *r);
 /* Tell of what happened: log, dm event, uevent. May sleep; no lock held but perhaps admin. */
 void remap_event(struct remap *r, const struct bm_event *event);
 
@@ -154,6 +169,8 @@ void remap_event(struct remap *r, const struct bm_event *event);
 
 void remap_status(struct dm_target *ti, status_type_t type, unsigned int flags, char *result,
 		  unsigned int maxlen);
+/* The core's status; false, and all zero, if there is no map (yet). Takes r->lock. */
+bool remap_status_of(struct remap *r, struct bm_status *status);
 const char *remap_mode_name(enum bm_mode mode);
 const char *remap_breaker_name(enum bm_breaker breaker);
 
@@ -169,9 +186,6 @@ void remap_scrub_destroy(struct remap *r);
 /* Presuspend and resume: it stands still between them, and goes on where it was. */
 void remap_scrub_freeze(struct remap *r);
 void remap_scrub_thaw(struct remap *r);
-/* The message "scrub": 1 and the answer in result, or a negative errno. */
-int remap_scrub_message(struct remap *r, unsigned int argc, char **argv, char *result,
-			unsigned int maxlen);
 /* For the status line: "idle", "running:1234" ... */
 void remap_scrub_word(struct remap *r, char *word, size_t size);
 
