@@ -131,8 +131,12 @@ static bool answer_super(const char *answer, struct bm_super *s)
 	s->log_max = (u32)number(answer, "log_max");
 	if ((s->block_size != 512 && s->block_size != 4096) || !s->main_sectors)
 		return false;
-	/* Where the log stands follows from the sizes, unless another version laid it out. */
+	/*
+	 * Where the log stands follows from the sizes, unless another version laid it out: then it
+	 * is not among the data, as far as we know, and the kernel knows better.
+	 */
 	layout = *s;
+	s->log_start[0] = s->log_start[1] = s->spare_sectors;
 	if (!bm_super_layout(&layout, NULL) && layout.data_start == s->data_start &&
 	    layout.data_end == s->data_end && layout.log_max == s->log_max) {
 		s->log_start[0] = layout.log_start[0];

@@ -236,6 +236,9 @@ static int host_run(const struct command *c, struct bm_op *op)
 	struct kernel *k = kernel_of(c);
 	char *answer = NULL;
 
+	/* What was looked for before, and not found, may well be there. */
+	if (k->error)
+		return op->error = k->error;
 	switch (op->kind) {
 	case BM_OP_ADD:
 		op->error = run_add(k, op, &answer);
