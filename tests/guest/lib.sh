@@ -19,6 +19,17 @@ what=
 # Where blklab puts the module for a kernel: into build/, so that the tree stays clean.
 modules=${BUILD_DIR:-$top/build}/modules
 
+# The files that starting these programs takes.
+programs='dmsetup dd awk sed grep cmp head cut blockdev cat sh'
+
+program_files()
+{
+	# shellcheck disable=SC2086 # one word a program
+	set -- $(command -v $programs)
+	readlink -f "$@" | sort -u
+	ldd "$@" | sed -n 's/.*\(\/[^ ]*\) (0x.*/\1/p' | sort -u | xargs readlink -f
+}
+
 guest_run()
 {
 	kernel=$1
@@ -28,13 +39,20 @@ guest_run()
 	blklab run --kernel "$kernel" --timeout "${GUEST_TIMEOUT:-120}" "$@"
 }
 
+host_setup()
+{
+	build=${BUILD_DIR:-$top/build}
+	export PATH="$build/lab:$build:$build/tests:$PATH:/usr/sbin:/sbin"
+	mkdir -p "$modules"
+	BLKMEND_FILES=$(program_files | tr '\n' ' ')
+	export BLKMEND_FILES
+}
+
 # guest [BLKLAB_OPTION ...]: from here on in a guest.
 guest()
 {
 	[ -z "${BLKMEND_GUEST-}" ] || { guest_setup; return 0; }
-	build=${BUILD_DIR:-$top/build}
-	export PATH="$build/lab:$build:$PATH:/usr/sbin:/sbin"
-	mkdir -p "$modules"
+	host_setup
 	status=0
 	for kernel in ${KERNELS:-6.1 6.12 7.2}; do
 		one=0
@@ -48,6 +66,11 @@ guest()
 
 guest_setup()
 {
+	# A guest reads a file of the host's anew for each program that starts; what is changed is kept
+	# in its memory. The locale's are many, and nothing here needs them.
+	# shellcheck disable=SC2086 # one word a file
+	touch -c $BLKMEND_FILES
+	LC_ALL=C
 	# No udevd here: libdevmapper makes the nodes itself.
 	export DM_DISABLE_UDEV=1
 	work=$(mktemp -d /tmp/guest.XXXXXX)
