@@ -28,6 +28,7 @@ struct apt {
 	char *directory;
 	char *config;
 	char *stamp; /* when the lists were fetched */
+	bool old;    /* that was before this run */
 	int lock;
 };
 
@@ -194,6 +195,8 @@ static int run_tell(const struct apt *apt, const char *error)
 		return -ENOSPC;
 	}
 	if (has(error, "does not have a Release file", "Unable to locate", "404 ")) {
+		if (apt->old)
+			return -ENOENT;
 		complain("%s has it no more, or never had (%s); try again, or name another mirror "
 			 "in BLKLAB_MIRROR",
 			 apt->mirror, error);
@@ -272,10 +275,12 @@ static bool lists_are_fresh(const struct apt *apt, const char *sources)
 static char *sources_text(const struct apt *apt)
 {
 	char *text = must_strdup(""), *suites = must_strdup(apt->suites), *suite, *more, *save;
+	/* Else apt would leave packages where they are, and we not find them. */
+	bool here = !strncmp(apt->mirror, "file:", 5);
 
 	for (suite = strtok_r(suites, " ", &save); suite; suite = strtok_r(NULL, " ", &save)) {
-		more = format("%sdeb [arch=amd64 signed-by=" KEYRING "] %s %s main\n", text,
-			      apt->mirror, suite);
+		more = format("%sdeb [arch=amd64 signed-by=" KEYRING "] %s%s %s main\n", text,
+			      here ? "copy:" : "", apt->mirror + (here ? 5 : 0), suite);
 		free(text);
 		text = more;
 	}
@@ -319,11 +324,12 @@ static int write_state(const struct apt *apt, const char *sources)
 static int apt_prepare(struct apt *apt)
 {
 	char *sources = sources_text(apt);
-	bool fresh = lists_are_fresh(apt, sources);
-	int err = write_state(apt, sources);
+	int err;
 
+	apt->old = lists_are_fresh(apt, sources);
+	err = write_state(apt, sources);
 	free(sources);
-	return err || fresh ? err : apt_update(apt);
+	return err || apt->old ? err : apt_update(apt);
 }
 
 struct apt *apt_open(const char *suites, int *err)
@@ -374,6 +380,14 @@ void apt_close(struct apt *apt)
 	free(apt->config);
 	free(apt->stamp);
 	free(apt);
+}
+
+bool apt_refresh(struct apt *apt)
+{
+	if (!apt->old)
+		return false;
+	apt->old = false;
+	return !apt_update(apt);
 }
 
 void apt_names(const struct apt *apt, const char *prefix, struct strings *names)
@@ -469,7 +483,7 @@ int apt_fetch(struct apt *apt, enum apt_mode mode, const char *const packages[],
 		strings_add(&words, "--option=APT::Status-Fd=1");
 		err = apt_run(apt, &run, directory, &words);
 	}
-	/* Perhaps the lists are older than the mirror: look again next time. */
+	/* A mirror in the middle of a change: look again next time. */
 	if (err == -ENOENT)
 		unlink(apt->stamp);
 	for (i = 0; i < files.n && !err; i++)

@@ -19,6 +19,12 @@ struct apt;
 struct apt *apt_open(const char *suites, int *err);
 void apt_close(struct apt *apt);
 
+/*
+ * Were the lists fetched in an earlier run? Then they are fetched anew, and what was not there may
+ * be: true. False: there is nothing new, or it can't be had, told.
+ */
+bool apt_refresh(struct apt *apt);
+
 /* Names of packages that begin with `prefix`, unsorted. */
 void apt_names(const struct apt *apt, const char *prefix, struct strings *names);
 
@@ -30,7 +36,7 @@ enum apt_mode {
 /*
  * Download packages (NULL ends them) into a directory, going on where an earlier attempt
  * stopped. `label` is what progress calls them. Their paths are added to *debs. -ENOENT
- * (no such package), -EIO, -ENOSPC, told.
+ * (no such package; told unless apt_refresh() is worth a try), -EIO, -ENOSPC, told.
  */
 int apt_fetch(struct apt *apt, enum apt_mode mode, const char *const packages[],
 	      const char *directory, const char *label, struct strings *debs);

@@ -132,24 +132,31 @@ static char *place_tar(const char *path, void *to)
 	return name && strstr(name, ".tar.") ? must_strdup(to) : NULL;
 }
 
-static int source_fetch(const char *directory, struct strings *debs)
+static int source_fetch_from(struct apt *apt, const char *directory, struct strings *debs)
 {
 	static const char *const packages[] = { PACKAGE, NULL };
 	struct strings names = { 0 };
-	struct apt *apt = NULL;
+	int err = -ENOENT;
+
+	apt_names(apt, PACKAGE, &names);
+	if (names.n)
+		err = apt_fetch(apt, APT_ALONE, packages, directory, "the kernel's source", debs);
+	strings_free(&names);
+	return err;
+}
+
+static int source_fetch(const char *directory, struct strings *debs)
+{
+	struct apt *apt;
 	int err = -ENOENT;
 	size_t i;
 
 	for (i = 0; err == -ENOENT && i < sizeof(suites) / sizeof(*suites); i++) {
 		apt = apt_open(suites[i], &err);
-		if (!apt)
-			continue;
-		apt_names(apt, PACKAGE, &names);
-		err = names.n ? apt_fetch(apt, APT_ALONE, packages, directory,
-					  "the kernel's source", debs)
-			      : -ENOENT;
-		strings_free(&names);
-		names = (struct strings){ 0 };
+		if (apt)
+			err = source_fetch_from(apt, directory, debs);
+		if (apt && err == -ENOENT && apt_refresh(apt))
+			err = source_fetch_from(apt, directory, debs);
 		apt_close(apt);
 	}
 	if (err == -ENOENT)

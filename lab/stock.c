@@ -319,6 +319,17 @@ static int download(struct apt *apt, const struct source *source, const char *re
 }
 
 /* -ESRCH: this suite has none, and nothing has been told. */
+static int obtain(struct apt *apt, const struct source *source, const char *directory,
+		  char **release, struct strings *debs)
+{
+	free(*release);
+	*release = find_release(apt, source);
+	if (!*release)
+		return -ESRCH;
+	note("fetching kernel %s: %s of Debian's %s", source->name, *release, source->suite);
+	return download(apt, source, *release, directory, debs);
+}
+
 static int fetch_from(const struct source *source)
 {
 	char *debs_path = cache_path("kernels/.fetch-%s", source->name);
@@ -330,13 +341,9 @@ static int fetch_from(const struct source *source)
 	remove_tree(directory);
 	apt = apt_open(source->suite, &err);
 	if (apt)
-		release = find_release(apt, source);
-	if (apt && !release)
-		err = -ESRCH;
-	if (!err)
-		note("fetching kernel %s: %s of Debian's %s", source->name, release, source->suite);
-	if (!err)
-		err = download(apt, source, release, debs_path, &debs);
+		err = obtain(apt, source, debs_path, &release, &debs);
+	if (apt && (err == -ESRCH || err == -ENOENT) && apt_refresh(apt))
+		err = obtain(apt, source, debs_path, &release, &debs);
 	apt_close(apt);
 	if (!err)
 		err = fill(source, directory, release, &debs);
@@ -353,27 +360,42 @@ static int fetch_from(const struct source *source)
 	return err;
 }
 
-int stock_fetch(const char *name)
+/* From the first suite that has it. */
+static int fetch(const char *name)
 {
 	const struct source *source;
-	int lock, err = -ESRCH;
+	const char *before = NULL;
+	int err = -ESRCH;
+
+	for (source = sources; source->name && (err == -ESRCH || err == -ENOENT); source++) {
+		if (strcmp(source->name, name))
+			continue;
+		if (before)
+			note("Debian's %s does not have kernel %s: looking in %s", before, name,
+			     source->suite);
+		before = source->suite;
+		err = fetch_from(source);
+	}
+	if (err != -ESRCH)
+		return err;
+	complain("Debian's %s does not have kernel %s: name one by its path, or another mirror in "
+		 "BLKLAB_MIRROR",
+		 before, name);
+	return -ENOENT;
+}
+
+int stock_fetch(const char *name)
+{
 	char *lock_name;
+	int lock, err;
 
 	if (stock_is_there(name))
 		return 0;
 	lock_name = format("kernel-%s", name);
 	lock = cache_lock(lock_name);
 	free(lock_name);
-	if (stock_is_there(name))
-		err = 0; /* another has fetched it while we waited */
-	for (source = sources; source->name && (err == -ESRCH || err == -ENOENT); source++)
-		if (!strcmp(source->name, name))
-			err = fetch_from(source);
-	if (err == -ESRCH) {
-		complain("no suite of Debian's has a kernel %s any more; name one by its path",
-			 name);
-		err = -ENOENT;
-	}
+	/* Another may have fetched it while we waited. */
+	err = stock_is_there(name) ? 0 : fetch(name);
 	close(lock);
 	return err;
 }

@@ -99,10 +99,6 @@ static int headers_download(struct apt *apt, const char *release, struct strings
 
 	if (!err)
 		err = apt_fetch(apt, APT_ALONE, packages, archives, label, debs);
-	if (err == -ENOENT)
-		complain("Debian has no headers of %s any more: `blklab clean --all` and "
-			 "`blklab setup` get a kernel of today with its headers",
-			 release);
 	free(label);
 	free(archives);
 	free(headers);
@@ -164,7 +160,13 @@ static int headers_get(const char *release, const char *suites, const char *plac
 		apt = apt_open(suites, &err);
 		if (apt)
 			err = headers_download(apt, release, &debs);
+		if (apt && err == -ENOENT && apt_refresh(apt))
+			err = headers_download(apt, release, &debs);
 		apt_close(apt);
+		if (err == -ENOENT)
+			complain("Debian has no headers of %s any more: `blklab clean --all` and "
+				 "`blklab setup` get a kernel of today with its headers",
+				 release);
 		if (!err)
 			err = headers_unpack(release, place, &debs);
 		strings_free(&debs);

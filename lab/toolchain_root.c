@@ -119,6 +119,8 @@ static int root_make(const char *suites, const char *gcc, const char *root)
 		err = make_directories(archives);
 	if (!err)
 		err = apt_fetch(apt, APT_WHOLE, packages, archives, label, &debs);
+	if (apt && err == -ENOENT && apt_refresh(apt))
+		err = apt_fetch(apt, APT_WHOLE, packages, archives, label, &debs);
 	apt_close(apt);
 	if (!err)
 		err = root_unpack(root, &debs, label);
