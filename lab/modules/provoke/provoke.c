@@ -5,9 +5,12 @@
  */
 #include <linux/bug.h>
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/panic.h>
 #include <linux/preempt.h>
 #include <linux/refcount.h>
@@ -122,6 +125,50 @@ static int provoke_uaf(void)
 	return 0;
 }
 
+/* Noticed by kernels with lockdep only: nobody has to wait for it to be a fault. */
+static int provoke_inversion(void)
+{
+	static DEFINE_MUTEX(first);
+	static DEFINE_MUTEX(second);
+
+	mutex_lock(&first);
+	mutex_lock(&second);
+	mutex_unlock(&second);
+	mutex_unlock(&first);
+	mutex_lock(&second);
+	mutex_lock(&first);
+	mutex_unlock(&first);
+	mutex_unlock(&second);
+	return 0;
+}
+
+static unsigned long raced;
+
+static int provoke_racer(void *data)
+{
+	while (!kthread_should_stop()) {
+		raced++;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Noticed by kernels with KCSAN only. */
+static int provoke_race(void)
+{
+	struct task_struct *racer = kthread_run(provoke_racer, NULL, "provoke-racer");
+	unsigned long end = jiffies + 5 * HZ;
+
+	if (IS_ERR(racer))
+		return PTR_ERR(racer);
+	while (time_before(jiffies, end)) {
+		raced++;
+		cond_resched();
+	}
+	kthread_stop(racer);
+	return 0;
+}
+
 static int provoke_list(void)
 {
 	LIST_HEAD(head);
@@ -183,16 +230,28 @@ static const struct {
 	const char *name;
 	int (*act)(void);
 } acts[] = {
-	{ "nothing", provoke_nothing },   { "oops", provoke_oops },
-	{ "gpf", provoke_gpf },           { "fault", provoke_fault },
-	{ "bug", provoke_bug },           { "panic", provoke_panic },
-	{ "warn", provoke_warn },         { "hang", provoke_hang },
-	{ "deadlock", provoke_deadlock }, { "wait", provoke_wait },
-	{ "sleep", provoke_sleep },       { "stack", provoke_stack },
-	{ "uaf", provoke_uaf },           { "list", provoke_list },
-	{ "refcount", provoke_refcount }, { "leak", provoke_leak },
-	{ "error", provoke_error },       { "busy", provoke_busy },
-	{ "taint", provoke_taint },       { "exit-wait", provoke_nothing },
+	{ "nothing", provoke_nothing },
+	{ "oops", provoke_oops },
+	{ "gpf", provoke_gpf },
+	{ "fault", provoke_fault },
+	{ "bug", provoke_bug },
+	{ "panic", provoke_panic },
+	{ "warn", provoke_warn },
+	{ "hang", provoke_hang },
+	{ "deadlock", provoke_deadlock },
+	{ "wait", provoke_wait },
+	{ "sleep", provoke_sleep },
+	{ "stack", provoke_stack },
+	{ "uaf", provoke_uaf },
+	{ "list", provoke_list },
+	{ "inversion", provoke_inversion },
+	{ "race", provoke_race },
+	{ "refcount", provoke_refcount },
+	{ "leak", provoke_leak },
+	{ "error", provoke_error },
+	{ "busy", provoke_busy },
+	{ "taint", provoke_taint },
+	{ "exit-wait", provoke_nothing },
 	{ "exit-oops", provoke_nothing },
 };
 
