@@ -10,7 +10,7 @@
 #include "dist/systemd/tab_private.h"
 
 #define BLANKS      " \t\r\n"
-#define NAME_MAX_DM 127 /* DM_NAME_LEN without its NUL: linux/dm-ioctl.h */
+#define NAME_LENGTH 64
 
 const char *tab_say(struct tab_line *line, const char *fmt, ...)
 {
@@ -22,13 +22,13 @@ const char *tab_say(struct tab_line *line, const char *fmt, ...)
 	return line->why;
 }
 
-/* Those that device-mapper need not escape in /dev/mapper. */
+/* As blkmend open has it: cli/pair.h. */
 static bool name_fits(const char *name)
 {
-	if (*name == '.' || *name == '-' || strlen(name) > NAME_MAX_DM)
+	if (*name == '.' || *name == '-' || strlen(name) > NAME_LENGTH)
 		return false;
 	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("#+-.:=@_", *name))
+		if (!isalnum((unsigned char)*name) && !strchr("._-+", *name))
 			return false;
 	return true;
 }
@@ -37,8 +37,8 @@ static const char *take_name(struct tab_line *line, const char *name)
 {
 	if (!name_fits(name) || !strcmp(name, "control"))
 		return tab_say(line,
-			       "'%s' can't be the name of a device: letters, digits and #+-.:=@_ "
-			       "can, at most 127, not beginning with . or -",
+			       "'%s' can't be a device's name: that is up to 64 letters, digits, "
+			       ". _ - and +, not beginning with . or -",
 			       name);
 	line->entry.name = strdup(name);
 	return line->entry.name ? NULL : TAB_NO_MEMORY;

@@ -129,12 +129,12 @@ blkmend@last.service'
 
 bad 'home has no spare: a line is NAME SPARE [MAIN|-] [OPTIONS|-]' 'home'
 bad "'x' is too much: a line is NAME SPARE [MAIN|-] [OPTIONS|-]" 'home /dev/a /dev/b - x'
-name="can't be the name of a device: letters, digits and #+-.:=@_ can, at most 127, not beginning with . or -"
+name="can't be a device's name: that is up to 64 letters, digits, . _ - and +, not beginning with . or -"
 bad "'a/b' $name" 'a/b /dev/a'
 bad "'..' $name" '.. /dev/a'
 bad "'--main' $name" '--main /dev/a'
 bad "'control' $name" 'control /dev/a'
-long=$(printf '%0128d' 0)
+long=$(printf '%065d' 0)
 bad "'$long' $name" "$long /dev/a"
 what="give a path like /dev/disk/by-id/..., or UUID=, LABEL=, PARTUUID=, PARTLABEL="
 bad "'sdb1' is no spare: $what" 'home sdb1'
