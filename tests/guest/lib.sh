@@ -27,7 +27,7 @@ program_files()
 	# shellcheck disable=SC2046,SC2086 # one word a program
 	set -- $(command -v $programs)
 	readlink -f "$@" | sort -u
-	ldd "$@" | sed -n 's/.*\(\/[^ ]*\) (0x.*/\1/p' | sort -u | xargs readlink -f
+	ldd "$@" | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u | xargs readlink -f
 }
 
 guest_run()
@@ -163,6 +163,36 @@ get()
 put()
 {
 	dd of="$1" bs=512 seek="$2" count="$3" oflag=direct iflag=fullblock conv=notrunc status=none
+}
+
+# The same in one request.
+get_one()
+{
+	dd if="$1" bs=$(($3 * 512)) skip=$(($2 * 512))B count=1 iflag=direct,fullblock status=none
+}
+
+put_one()
+{
+	dd of="$1" bs=$(($3 * 512)) seek=$(($2 * 512))B count=1 oflag=direct iflag=fullblock \
+		conv=notrunc status=none
+}
+
+# holds WHAT FILE DEVICE SECTOR COUNT: what is there is what is in the file.
+holds()
+{
+	what=$1
+	if get_one "$3" "$4" "$5" 2>"$work/err" | cmp -s - "$2"; then
+		ok
+	else
+		fail "it is something else; $(cat "$work/err")"
+	fi
+}
+
+# wipe DISK: its first and last megabyte.
+wipe()
+{
+	blkdiscard -z -l 1M "$1"
+	blkdiscard -z -o $(($(blockdev --getsize64 "$1") - (1 << 20))) "$1"
 }
 
 # pattern SEED COUNT: sectors that are told apart.
