@@ -85,6 +85,15 @@ static int blocks_check(const struct remap *r)
 	return -EINVAL;
 }
 
+/* dm itself looks only when the table takes the place of the live one, and then it is too late. */
+static int length_check(const struct remap *r)
+{
+	if (r->ti->len <= bdev_nr_sectors(r->dev[BM_MAIN]->bdev))
+		return 0;
+	r->ti->error = "The table is longer than main";
+	return -EINVAL;
+}
+
 static void target_set(struct dm_target *ti, const struct remap *r)
 {
 	ti->private = (void *)r;
@@ -120,6 +129,9 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (err)
 		goto err_free;
 	err = blocks_check(r);
+	if (err)
+		goto err_put;
+	err = length_check(r);
 	if (err)
 		goto err_put;
 	err = remap_instance_add(r, &ti->error);
@@ -168,6 +180,7 @@ static void remap_postsuspend(struct dm_target *ti)
 {
 	struct remap *r = ti->private;
 
+	remap_workers_drain(r);
 	down_write(&r->idle);
 	r->running = false;
 	up_write(&r->idle);

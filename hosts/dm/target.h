@@ -151,6 +151,11 @@ int remap_workers_create(struct remap *r);
 void remap_workers_destroy(struct remap *r);
 /* Hand over a bio (map.h), which will be ended. Any context. */
 void remap_workers_take(struct remap *r, struct bio *bio);
+/*
+ * Every bio has been ended and none can come: wait until the workers have left the core alone, too,
+ * which they still use after ending a bio. May sleep.
+ */
+void remap_workers_drain(struct remap *r);
 
 /* ---- map.c: every request ---- */
 

@@ -138,6 +138,11 @@ err_destroy:
 	return -ENOMEM;
 }
 
+void remap_workers_drain(struct remap *r)
+{
+	flush_workqueue(r->workers->queue);
+}
+
 void remap_workers_destroy(struct remap *r)
 {
 	struct remap_workers *all = r->workers;
