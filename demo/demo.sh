@@ -22,25 +22,8 @@ export BLKMEND_RUNTIME_DIR="$dir/run" LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 main_uri="nbd+unix:///?socket=$dir/main.sock"
 uri="nbd+unix:///?socket=$dir/demo.sock"
 
-# ---- words ----
-
-if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[m'); else bold='' plain=''; fi
-
-step()
-{
-	printf '\n%s%s%s\n' "$bold" "$*" "$plain"
-}
-
-note()
-{
-	printf '  %s\n' "$*"
-}
-
-fail()
-{
-	printf '\nFAILED: %s\n' "$*" >&2
-	exit 1
-}
+# shellcheck source=demo/words.sh
+. demo/words.sh
 
 show_logs()
 {

@@ -52,6 +52,10 @@ struct session {
 	size_t framed;
 };
 
+/* Seconds that a thread of this process, the one worst off, was ready to run and had no processor.
+ */
+double session_starved(int pid);
+
 /* Wait for init's first word. -ETIMEDOUT, -EPIPE (the guest is gone), -EINTR (a signal to us). */
 int session_hello(struct session *session);
 /* Give orders and carry the command to its end; what came of it is in session->result. */
