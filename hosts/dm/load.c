@@ -2,40 +2,17 @@
 /* Loading the map before the first request, making one on a blank spare, and saying why not. */
 #include <linux/blkdev.h>
 #include <linux/ktime.h>
-#include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/uuid.h>
 
-#include "compat.h"
+#include "memory.h"
 #include "target.h"
 
 /* Where other programs put what they recognise a disk by; all of it must be zero. */
 #define BLANK_START (SZ_1M >> SECTOR_SHIFT)
 #define BLANK_END   (SZ_128K >> SECTOR_SHIFT)
-
-/* ---- memory for the core ---- */
-
-/* Called under memalloc_noio_save(). */
-static void *memory_alloc(void *ctx, size_t size)
-{
-	/* The caches that are no power of two may give less alignment than the core asks for. */
-	if (size <= 192)
-		size = roundup_pow_of_two(size);
-	return kvmalloc(size, GFP_KERNEL | __GFP_NOWARN);
-}
-
-static void memory_free(void *ctx, void *memory, size_t size)
-{
-	kvfree(memory);
-}
-
-static void memory_retire(void *ctx, void *memory, size_t size)
-{
-	if (memory)
-		kvfree_rcu_mightsleep(memory);
-}
 
 /* ---- why not, in words ---- */
 
@@ -129,11 +106,7 @@ static int core_create(struct remap *r)
 			 (r->read_only ? BM_READ_ONLY : 0),
 		.now = ktime_get_real_seconds(),
 		.identity = r->options.identity,
-		.mem = {
-			.alloc = memory_alloc,
-			.free = memory_free,
-			.retire = memory_retire,
-		},
+		.mem = remap_memory,
 	};
 	unsigned int noio = memalloc_noio_save();
 	int err;
