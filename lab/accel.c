@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +94,7 @@ static double time_there(void)
 	if (!pid) {
 		double begin = now();
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		took = loop_there(kvm) ? now() - begin : -1;
 		_exit(write(fds[1], &took, sizeof(took)) != sizeof(took));
 	}

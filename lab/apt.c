@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +20,8 @@
 #define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
 #define FRESH   (60 * 60) /* seconds for which lists are taken as they are */
 #define MIB     (1ull << 20)
+
+#define TEMPORARY "temporary" /* below its directory */
 
 struct apt {
 	char *suites;
@@ -127,18 +128,9 @@ static void run_line(struct run *run, const char *line)
 	}
 }
 
-static int run_wait(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return 127;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 /* Run it in a directory. Its exit status, or a negative errno. */
-static int run_start(struct run *run, const char *directory, const struct strings *words)
+static int run_start(const struct apt *apt, struct run *run, const char *directory,
+		     const struct strings *words)
 {
 	struct strings argv = { 0 };
 	int ends[2], pid, null;
@@ -150,12 +142,14 @@ static int run_start(struct run *run, const char *directory, const struct string
 	strings_add(&argv, "env");
 	strings_add(&argv, "--chdir=%s", directory);
 	strings_add(&argv, "LC_ALL=C");
+	/* One that is interrupted leaves them. */
+	strings_add(&argv, "TMPDIR=%s/" TEMPORARY, apt->directory);
 	for (i = 0; i < words->n; i++)
 		strings_add(&argv, "%s", words->item[i]);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
-	pid = process_start(argv.item, (int[]){ null, ends[1], ends[1] });
+	pid = process_begin(argv.item, (int[]){ null, ends[1], ends[1] });
 	close(ends[1]);
 	close(null);
 	strings_free(&argv);
@@ -169,7 +163,7 @@ static int run_start(struct run *run, const char *directory, const struct string
 	free(line);
 	if (said)
 		fclose(said);
-	return pid < 0 ? pid : run_wait(pid);
+	return pid < 0 ? pid : process_wait(pid);
 }
 
 static bool has(const char *text, const char *a, const char *b, const char *c)
@@ -217,7 +211,7 @@ static int run_tell(const struct apt *apt, const char *error)
 static int apt_run(const struct apt *apt, struct run *run, const char *directory,
 		   struct strings *words)
 {
-	int status = run_start(run, directory, words), err = 0;
+	int status = run_start(apt, run, directory, words), err = 0;
 
 	if (status == 127) {
 		complain("%s is not here: Debian's kernels are fetched by it; or name a kernel by "
@@ -299,11 +293,15 @@ static int write_below(const char *directory, const char *name, const char *text
 
 static int write_state(const struct apt *apt, const char *sources)
 {
-	static const char *const parts[] = { "lists/partial", "cache/archives/partial", NULL };
+	static const char *const parts[] = { "lists/partial", "cache/archives/partial", TEMPORARY,
+					     NULL };
 	char *config = format(settings, apt->directory, geteuid() ? "" : "root"), *path;
 	int err = 0;
 	size_t i;
 
+	path = format("%s/" TEMPORARY, apt->directory);
+	remove_tree(path);
+	free(path);
 	for (i = 0; parts[i] && !err; i++) {
 		path = format("%s/%s", apt->directory, parts[i]);
 		err = make_directories(path);

@@ -140,9 +140,14 @@ static int build_all(const struct request *request, json_t *results)
 	int *started = must_calloc(request->kernels.n, sizeof(*started)), failed = 0;
 	size_t i, next = 0, cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
 
+	/* What takes long to be had is not waited for while others are built. */
+	for (i = 0; i < request->kernels.n; i++)
+		started[i] = toolchain_setup(request->kernels.item[i]);
 	for (i = 0; i < request->kernels.n; i++) {
 		for (; next < request->kernels.n && next < i + cores; next++)
-			started[next] = build_start(request->kernels.item[next], request->source,
+			if (!started[next])
+				started[next] =
+					build_start(request->kernels.item[next], request->source,
 						    &request->arguments, &builds[next]);
 		if (started[i] || collect(request, &builds[i], results))
 			failed++;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,18 +56,24 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
+/* Nobody would remove the temporary file, so signals wait. */
 int file_write(const char *path, const void *data, size_t size)
 {
 	char *temporary = format("%s.%d", path, (int)getpid());
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	int err = fd < 0 ? -errno : write_all(fd, data, size);
+	sigset_t all, before;
+	int fd, err;
 
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	err = fd < 0 ? -errno : write_all(fd, data, size);
 	if (fd >= 0 && close(fd) && !err)
 		err = -errno;
 	if (!err && rename(temporary, path))
 		err = -errno;
 	if (err)
 		unlink(temporary);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	free(temporary);
 	return err;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Exit statuses that are blklab's own, never a command's that ended by itself. */
 enum lab_exit {
@@ -74,8 +75,20 @@ int parse_seconds(const char *text, unsigned int *milliseconds);
 /* process.c: run a program and wait; its stdout into *output (if not NULL, to be freed). Returns
  * its exit status, 127 if it isn't there, or a negative errno. Its stderr is ours. */
 int process_run(char *const argv[], char **output);
-/* Start one that dies with us. fds[0..2] become its 0..2 where not -1. Returns its pid. */
+/* Start one that dies with us. fds[0..2] become its 0..2 where not -1. Returns its pid, or -errno.
+ */
 int process_start(char *const argv[], const int fds[3]);
+/*
+ * The same for one that is then waited for: a signal that is to end us (INT, TERM, HUP) first ends
+ * all of those and what they have started, in an orderly way if they do so within some seconds.
+ * process_fork() is for a child that has more to do than to execute something: 0 in it.
+ */
+int process_begin(char *const argv[], const int fds[3]);
+pid_t process_fork(void);
+/* Its exit status as a shell has it. Does not return if that signal has come. */
+int process_wait(pid_t pid);
+/* That signal, if it has come: what is read from such a program may have no end. Else 0. */
+int process_signal(void);
 
 /* file.c */
 char *file_read(const char *path, size_t *size); /* NULL and errno; ends with a NUL */

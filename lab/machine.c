@@ -464,6 +464,8 @@ static int machine_prepare(struct machine *machine)
 	err = kernel_find(options->kernel, &machine->kernel);
 	if (err)
 		return err;
+	/* From here on there is something to be removed. */
+	machine->session.signals = machine_signals(machine);
 	machine->directory = runtime_make("guest");
 	if (!machine->directory)
 		return -EIO;
@@ -477,7 +479,6 @@ static int machine_prepare(struct machine *machine)
 		err = machine_initramfs(machine);
 	if (err)
 		return err;
-	machine->session.signals = machine_signals(machine);
 	machine_listen(machine);
 	err = machine_orders(machine);
 	if (err)

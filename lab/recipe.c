@@ -7,12 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,16 +24,6 @@ static const struct {
 	{ "make", "make" }, { "gcc", "gcc" },   { "ld", "binutils" },
 	{ "bc", "bc" },     { "flex", "flex" }, { "bison", "bison" },
 };
-
-/* make while it runs, and the signal that interrupted us. */
-static volatile sig_atomic_t make_pid, make_signal;
-
-static void interrupted(int number)
-{
-	make_signal = number;
-	if (make_pid > 0)
-		kill(-make_pid, SIGTERM);
-}
 
 static int tools_check(void)
 {
@@ -89,44 +77,21 @@ static void make_follow(int fd, FILE *log, const struct recipe *recipe, bool sho
 		fclose(from);
 }
 
-static int make_wait(pid_t pid)
+static int make_run(char *const argv[], FILE *log, const struct recipe *recipe, bool show)
 {
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* Run it. An interruption ends it in an orderly way first, and then us. */
-static int make_guarded(char *const argv[], FILE *log, const struct recipe *recipe, bool show)
-{
-	struct sigaction catch = { .sa_handler = interrupted }, before[3];
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	int fds[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC), status, i;
+	int fds[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC), pid;
 
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
-	make_pid = make_signal = 0;
-	for (i = 0; i < 3; i++)
-		sigaction(signals[i], &catch, &before[i]);
-	status = process_start(argv, (int[]){ null, fds[1], fds[1] });
+	pid = process_begin(argv, (int[]){ null, fds[1], fds[1] });
 	close(null);
 	close(fds[1]);
-	if (status > 0) {
-		make_pid = status;
-		if (make_signal)
-			interrupted(make_signal);
-		make_follow(fds[0], log, recipe, show);
-		status = make_wait(status);
-	}
-	for (i = 0; i < 3; i++)
-		sigaction(signals[i], &before[i], NULL);
-	if (make_signal) {
+	if (pid < 0)
+		return pid;
+	make_follow(fds[0], log, recipe, show);
+	if (process_signal())
 		note("interrupted; the next time goes on from here");
-		raise(make_signal);
-	}
-	return status;
+	return process_wait(pid);
 }
 
 /* Of a log the first line that says what went wrong, and what leads up to it; else its last ones.
@@ -171,7 +136,7 @@ static int make(const struct recipe *recipe, const char *source, const char *bui
 	strings_add(&argv, "KBUILD_BUILD_HOST=blklab");
 	for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		strings_add(&argv, "%s", word);
-	status = log ? make_guarded(argv.item, log, recipe, show) : -errno;
+	status = log ? make_run(argv.item, log, recipe, show) : -errno;
 	if (log)
 		fclose(log);
 	if (status) {

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache.h"
@@ -70,6 +69,8 @@ static _Noreturn void become_make(const struct toolchain *tools, const char *see
 				      : "");
 		_exit(126);
 	}
+	/* New credentials cleared it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (tools->root)
 		setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
 	execvp(argv[0], argv);
@@ -80,8 +81,7 @@ static _Noreturn void become_make(const struct toolchain *tools, const char *see
 
 static pid_t make_start(const struct toolchain *tools, const char *see, char **argv, int out)
 {
-	pid_t parent = getpid(), pid;
-	sigset_t none;
+	pid_t pid;
 	size_t i;
 
 	if (lab_verbose) {
@@ -89,15 +89,9 @@ static pid_t make_start(const struct toolchain *tools, const char *see, char **a
 		for (i = 0; argv[i]; i++)
 			fprintf(stderr, "%s%c", argv[i], argv[i + 1] ? ' ' : '\n');
 	}
-	fflush(NULL);
-	pid = fork();
+	pid = process_fork();
 	if (pid)
-		return pid < 0 ? -errno : pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+		return pid;
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	become_make(tools, see, argv);
@@ -140,12 +134,7 @@ int toolchain_start(const struct toolchain *tools, const char *directory, const 
 
 int toolchain_wait(struct toolchain_job *job, char **said)
 {
-	int status;
-
 	*said = read_all(job->fd);
 	close(job->fd);
-	while (waitpid(job->pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return process_wait(job->pid);
 }

@@ -51,6 +51,28 @@ expect 124 'loading that never ends is told as such' \
 says "loading $work/6.1/stuck.ko did not return"
 says 'stuck_init+'
 
+what='building that is ended leaves nothing that runs'
+: >"$work/out"; : >"$work/err"
+mkdir "$work/slow"
+# shellcheck disable=SC2016 # for make
+printf 'obj-m := slow.o\nx := $(shell echo $$$$ >%s; exec sleep 100)\n' "$work/pid" >"$work/slow/Kbuild"
+blklab build --kernel 6.1 --output "$work" "$work/slow" &
+tries=0
+while [ $tries -lt 300 ] && [ ! -s "$work/pid" ]; do
+	tries=$((tries + 1))
+	sleep 0.1
+done
+kill $!
+status=0
+wait $! || status=$?
+if [ $status -ne 143 ]; then
+	fail "exit $status, not 143"
+elif kill -0 "$(cat "$work/pid")" 2>/dev/null; then
+	fail 'it runs'
+else
+	echo "ok - $what"
+fi
+
 # Nothing is booted for these.
 cp "$work/6.1/provoke.ko" "$work/other.ko"
 expect 2 'a module built for another kernel is refused' blklab test --kernel 7.2 "$work/other.ko"
