@@ -241,16 +241,11 @@ static int open_pair(struct cli *cli, struct device **main, struct device **spar
 {
 	/* While the list's sectors are copied nobody may write to main; else it may be in use. */
 	unsigned int flags = DEVICE_READ_ONLY | (cli->import ? DEVICE_LOCK : 0);
-	char *user = topology_user(cli->operands[0]);
 	struct device *unlocked;
-	int code = EXIT_OK;
+	int code = topology_unused(cli, cli->operands[0]);
 
-	if (user) {
-		code = cli_fail(cli, EXIT_BUSY, "%s is in use by %s; detach it first",
-				cli->operands[0], user);
-		free(user);
+	if (code != EXIT_OK)
 		return code;
-	}
 	*main = target_device(cli, cli->main, flags, &code);
 	if (!*main)
 		return code;

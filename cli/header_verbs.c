@@ -259,8 +259,10 @@ static int restore(struct cli *cli, const struct backup *b)
 {
 	const char *question;
 	struct device *dev;
-	int code = 0, err;
+	int code = topology_unused(cli, cli->operands[0]), err;
 
+	if (code != EXIT_OK)
+		return code;
 	dev = target_device(cli, cli->operands[0], DEVICE_LOCK, &code);
 	if (!dev)
 		return code;

@@ -36,25 +36,27 @@ static int check_words(struct cli *cli)
 	return EXIT_OK;
 }
 
-/* The kernel takes block devices only. */
-static int check_block(struct cli *cli, struct device *dev)
+/* The kernel takes block devices only. NULL: told. */
+static struct device *open_block(struct cli *cli, const char *path, int *code)
 {
-	const char *name = device_info(dev)->name;
+	struct device *dev;
 
-	switch (device_info(dev)->kind) {
-	case DEVICE_BLOCK:
-		return EXIT_OK;
-	case DEVICE_FILE:
-		return cli_fail(cli, EXIT_DEVICE,
-				"%s is a file, and the kernel wants a block device: make one of it "
-				"(losetup --find --show %s), or serve it (blkmend serve)",
-				name, name);
-	default:
-		return cli_fail(cli, EXIT_DEVICE,
-				"%s is reached over NBD, and the kernel wants a block device: "
-				"serve it instead (blkmend serve)",
-				name);
+	if (target_is_uri(path)) {
+		*code = cli_fail(cli, EXIT_DEVICE,
+				 "%s is reached over NBD, and the kernel wants a block device: "
+				 "serve it instead (blkmend serve)",
+				 path);
+		return NULL;
 	}
+	dev = target_device(cli, path, DEVICE_READ_ONLY, code);
+	if (!dev || device_info(dev)->kind == DEVICE_BLOCK)
+		return dev;
+	device_close(dev);
+	*code = cli_fail(cli, EXIT_DEVICE,
+			 "%s is a file, and the kernel wants a block device: make one of it "
+			 "(losetup --find --show %s), or serve it (blkmend serve)",
+			 path, path);
+	return NULL;
 }
 
 /* What the spare says of itself; a reason why it can't be opened is told. */
@@ -65,25 +67,24 @@ static int look_at_spare(struct cli *cli, const char *path, struct bm_super *sup
 	char *holder;
 	int code;
 
-	dev = target_device(cli, path, DEVICE_READ_ONLY, &code);
+	dev = open_block(cli, path, &code);
 	if (!dev)
 		return code;
 	spare_look(&spare, dev);
-	code = check_block(cli, dev);
-	holder = code == EXIT_OK ? dmctl_holder(path) : NULL;
+	code = EXIT_OK;
+	holder = dmctl_holder(path);
 	if (holder)
 		code = cli_fail(cli, EXIT_BUSY,
 				"%s is in use already, as the spare or the main disk of %s", path,
 				holder);
-	else if (code == EXIT_OK && spare.copy[0].state == BM_SUPER_BLANK &&
-		 spare.copy[1].state == BM_SUPER_BLANK)
+	else if (spare.copy[0].state == BM_SUPER_BLANK && spare.copy[1].state == BM_SUPER_BLANK)
 		code = cli_fail(cli, EXIT_DEVICE,
 				"%s is blank: make it a spare first (blkmend format %s --main DEV)",
 				path, path);
-	else if (code == EXIT_OK && !spare_is_ours(&spare))
+	else if (!spare_is_ours(&spare))
 		code = cli_fail(cli, EXIT_DEVICE, "%s is not a blkmend spare (%s)", path,
 				spare_copy_text(&spare.copy[0]));
-	else if (code == EXIT_OK && !spare_super(&spare))
+	else if (!spare_super(&spare))
 		code = cli_fail(cli, EXIT_DEVICE,
 				"the metadata on %s is %s; see what is left with blkmend check %s",
 				path, spare_copy_text(&spare.copy[0]), path);
@@ -99,17 +100,16 @@ static int look_at_main(struct cli *cli, const char *path, const char *spare)
 	struct device *dev;
 	int code;
 
-	dev = target_device(cli, path, DEVICE_READ_ONLY, &code);
+	dev = open_block(cli, path, &code);
 	if (!dev)
 		return code;
-	code = check_block(cli, dev);
 	device_close(dev);
-	if (code == EXIT_OK && topology_overlap(path, spare))
-		code = cli_fail(cli, EXIT_DEVICE,
-				"%s and %s overlap: one is a partition of the other; a spare must "
-				"be another device",
-				path, spare);
-	return code;
+	if (!topology_overlap(path, spare))
+		return EXIT_OK;
+	return cli_fail(cli, EXIT_DEVICE,
+			"%s and %s overlap: one is a partition of the other; a spare must be "
+			"another device",
+			path, spare);
 }
 
 /* The path that the kernel's log is to name: what a link points to. */

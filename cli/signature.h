@@ -3,6 +3,7 @@
 #ifndef BLKMEND_SIGNATURE_H
 #define BLKMEND_SIGNATURE_H
 
+#include "cli/cli.h"
 #include "hosts/posix/device.h"
 
 struct signatures;
@@ -20,9 +21,11 @@ const char *signatures_text(const struct signatures *s);
 /* Take them away from the device (magic bytes only, as wipefs does). 0 or a negative errno. */
 int signatures_wipe(struct signatures *s);
 
-/* Whom else the device belongs to, in words ("/dev/loop0", "... is a partition of ..."), or NULL.
+/*
+ * Nobody has this file by another way, which a lock on it doesn't show: as a loop device. EXIT_OK,
+ * or told.
  */
-char *topology_user(const char *path);
+int topology_unused(const struct cli *cli, const char *path);
 /* Is one of them a partition of the other? */
 bool topology_overlap(const char *a, const char *b);
 

@@ -53,6 +53,8 @@ static void print_device(const json_t *s)
 	char size[NUMBER_HUMAN], when[32] = "unknown";
 	time_t created = (time_t)get_number(s, "created");
 
+	if (!strcmp(get_text(s, "host"), "dm"))
+		row("device", "/dev/mapper/%s", get_text(s, "name"));
 	row("main", "%s%s%s", *main ? main : "not at hand",
 	    *get_text(s, "main_identity") ? ", " : "", get_text(s, "main_identity"));
 	row("size", "%llu sectors (%s), blocks of %llu bytes",
@@ -201,8 +203,12 @@ static void print_list(const json_t *list)
 		uint64_t total = get_number(s, "spare_total");
 		char size[NUMBER_HUMAN];
 
-		printf("%-20s %-4s %-9s %10s %10llu %8llu %8llu %5llu%% %6llu\n",
-		       get_text(s, "name"), get_text(s, "host"), get_text(s, "mode"),
+		printf("%-20s %-4s ", get_text(s, "name"), get_text(s, "host"));
+		if (json_object_get(s, "error")) {
+			puts(get_text(s, "error"));
+			continue;
+		}
+		printf("%-9s %10s %10llu %8llu %8llu %5llu%% %6llu\n", get_text(s, "mode"),
 		       number_human(get_number(s, "main_sectors") * BM_SECTOR, size),
 		       (unsigned long long)get_number(s, "mapped"),
 		       (unsigned long long)get_number(s, "pending"),
@@ -214,7 +220,10 @@ static void print_list(const json_t *list)
 
 typedef json_t *call_fn(const char *name, json_t *request, command_progress *progress, void *ctx);
 
-/* Add the status of each; one that ended meanwhile is left out. Steals the names. */
+/*
+ * Add the status of each, or why it has none ("error": suspended, say); one that ended meanwhile is
+ * left out. Steals the names.
+ */
 static void list_add(json_t *list, json_t *names, const char *host, call_fn *call)
 {
 	for (size_t i = 0; i < json_array_size(names); i++) {
@@ -224,12 +233,14 @@ static void list_add(json_t *list, json_t *names, const char *host, call_fn *cal
 		json_t *result = json_object_get(answer, "result");
 		json_t *error = json_object_get(answer, "error");
 
-		if (result) {
-			json_object_set_new(result, "host", json_string(host));
+		if (result)
 			json_array_append(list, result);
-		} else if (error) {
-			cli_note("%s", get_text(error, "message"));
-		}
+		else if (error)
+			json_array_append_new(list, json_pack("{s:s, s:O}", "name", name, "error",
+							      json_object_get(error, "message")));
+		if (result || error)
+			json_object_set_new(json_array_get(list, json_array_size(list) - 1), "host",
+					    json_string(host));
 		json_decref(request);
 		json_decref(answer);
 	}

@@ -41,11 +41,17 @@ static char *loop_user(const struct stat *file)
 	return user;
 }
 
-char *topology_user(const char *path)
+int topology_unused(const struct cli *cli, const char *path)
 {
 	struct stat st;
+	char *user = !stat(path, &st) && S_ISREG(st.st_mode) ? loop_user(&st) : NULL;
+	int code;
 
-	return !stat(path, &st) && S_ISREG(st.st_mode) ? loop_user(&st) : NULL;
+	if (!user)
+		return EXIT_OK;
+	code = cli_fail(cli, EXIT_BUSY, "%s is in use by %s; detach it first", path, user);
+	free(user);
+	return code;
 }
 
 /* The sysfs directory of a block device; of a partition, it lies in its disk's. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/signature.h"
 #include "cli/spare.h"
 #include "cli/target.h"
 
@@ -23,6 +24,8 @@ static int weigh(struct cli *cli, char **what)
 	if (!dev)
 		return code;
 	remap = remap_open(NULL, dev, &options, &error, &code);
+	if (!remap && code == EXIT_BUSY)
+		return cli_fail_text(cli, code, error);
 	if (!remap && !cli->force) {
 		code = cli_fail(cli, code,
 				"%s; so it is not known what would be lost. --force "
@@ -71,8 +74,10 @@ int verb_wipe(struct cli *cli)
 	struct device *dev;
 	struct spare spare;
 	char *what = NULL;
-	int code = EXIT_OK, err;
+	int code = topology_unused(cli, name), err;
 
+	if (code != EXIT_OK)
+		return code;
 	dev = target_device(cli, name, DEVICE_READ_ONLY, &code);
 	if (!dev)
 		return code;

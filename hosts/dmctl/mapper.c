@@ -187,13 +187,16 @@ bool mapper_has_target(void)
 	return found;
 }
 
-/* Run it, and wait for udev, or do what udev would do where there is none. */
-static int task_settle(struct dm_task *task, bool prepared)
+/*
+ * Run it, and wait for udev, or do what udev would do where there is none. The flags are what
+ * libdevmapper tells udev and itself.
+ */
+static int task_settle(struct dm_task *task, bool prepared, uint16_t flags)
 {
 	uint32_t cookie = 0;
 	int err = -ENOMEM;
 
-	if (prepared && dm_task_set_cookie(task, &cookie, 0)) {
+	if (prepared && dm_task_set_cookie(task, &cookie, flags)) {
 		err = task_run(task, true);
 		dm_udev_wait(cookie);
 	}
@@ -204,24 +207,26 @@ static int task_settle(struct dm_task *task, bool prepared)
 int mapper_create(const char *name, const char *uuid, uint64_t sectors, const char *parameters,
 		  bool read_only)
 {
-	struct dm_task *task;
 	struct mapper_info info;
-	int err;
+	struct dm_task *task;
 
 	if (!mapper_info(name, &info))
 		return -EEXIST;
 	task = task_for(DM_DEVICE_CREATE, name);
-	err = task_settle(task,
-			  task && dm_task_set_uuid(task, uuid) &&
-				  (!read_only || dm_task_set_ro(task)) &&
-				  dm_task_add_target(task, 0, sectors, MAPPER_TARGET, parameters));
-	return err;
+	return task_settle(task,
+			   task && dm_task_set_uuid(task, uuid) &&
+				   (!read_only || dm_task_set_ro(task)) &&
+				   dm_task_add_target(task, 0, sectors, MAPPER_TARGET, parameters),
+			   0);
 }
 
 int mapper_remove(const char *name, bool deferred)
 {
 	struct dm_task *task = task_for(DM_DEVICE_REMOVE, name);
 
-	return task_settle(task, task && (deferred ? dm_task_deferred_remove(task)
-						   : dm_task_retry_remove(task)));
+	/* As long as it is there its node is to stay: udev takes that away in the end. */
+	if (deferred)
+		return task_settle(task, task && dm_task_deferred_remove(task),
+				   DM_UDEV_DISABLE_LIBRARY_FALLBACK);
+	return task_settle(task, task && dm_task_retry_remove(task), 0);
 }

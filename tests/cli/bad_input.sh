@@ -25,6 +25,11 @@ refuse "an empty spare" 4 'spare ' blkmend format spare --main main
 refuse "a spare that is not there" 4 'gone' blkmend format gone --main main
 refuse "a main that is not there" 4 'gone' blkmend format spare --main gone
 refuse "a directory" 4 '/tmp|directory|run' blkmend format "$work/run" --main main
+refuse "a host that is not built" 1 'this build has no ublk host' blkmend open spare home --host ublk
+refuse "a host that does not exist" 1 "hosts are dm and ublk" blkmend open spare home --host nbd
+refuse "a name that is none" 1 "'a/b' can't be a device's name" blkmend open spare a/b
+refuse "a spare without a name for the device" 1 'blkmend open SPARE' blkmend open spare
+refuse "nothing to close" 4 'nothing of the name nosuch' blkmend close nosuch --deferred
 refuse "nothing of that name" 4 'neither a served device .* nor a spare' blkmend status nosuch
 
 pair

@@ -51,6 +51,11 @@ check "map --watch draws again" test "$(grep -c '^main  8 MiB' watch)" -ge 2
 nbdcopy "$uri" copy
 check "clients still read the same" cmp copy original
 
+refuse "closing when its last user has gone" 1 '--deferred is for devices in the kernel' \
+	blkmend close main --deferred
+same "list --json tells the host" "$(blkmend list --json | field '.[0].host')" nbd
+same "status --json does too" "$(blkmend status main --json | field .host)" nbd
+
 # ---- scrub ----
 
 expect "scrub start" 0 'scrub of main: (running|done)' blkmend scrub main start --rate 1M --detach
