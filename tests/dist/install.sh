@@ -42,10 +42,14 @@ if [ -z "${BLKLAB_GUEST-}" ]; then
 	need blklab dmsetup jq
 	release=$(blklab kernels --json | jq -r '.[] | select(.name == "6.1").release')
 	HEADERS=${BLKLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/blklab}/toolchain/$release/usr/src/linux-headers-$release
+	programs='sh cat dirname env find grep install mkdir mktemp rm sed sort tar xargs'
+	[ -z "${FULL-}" ] || programs="$programs awk bash cut gcc ld make objcopy $(gcc -print-prog-name=cc1) as"
+	# shellcheck disable=SC2086 # one word a program
+	warm $programs
 	STAGE=$stage
 	export HEADERS STAGE
 	[ -z "${FULL-}" ] || blklab setup 6.1 || exit 1
-	expect 0 'it is installed in a guest' env TMPDIR=/tmp blklab run --kernel 6.1 --mem 2G --timeout 550 \
+	expect 0 'it is installed in a guest' env TMPDIR=/tmp blklab run --kernel 6.1 --mem 3G --timeout ${GUEST_TIMEOUT:-550} \
 		--disk size=16M,name=main -- "$(realpath "$0")"
 	cat "$work/out"
 	exit
@@ -61,6 +65,7 @@ system()
 
 exec 2>&1
 stage=$STAGE
+warm
 kernel=$(uname -r)
 dkms=$(command -v dkms)
 [ -z "$dkms" ] || mv "$dkms" /root/dkms

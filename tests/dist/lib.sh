@@ -91,3 +91,20 @@ need()
 		command -v "$tool" >/dev/null || { echo "$tool is not installed"; exit 77; }
 	done
 }
+
+# warm PROGRAM ...: on the host, before a guest is started, WARM is made the list of the files that
+# starting these takes; in the guest, they are copied to its memory, or it would read them anew from the host for
+# each program that starts.
+warm()
+{
+	if [ -n "${BLKLAB_GUEST-}" ]; then
+		# shellcheck disable=SC2086 # one word a file
+		touch -c $WARM
+		return
+	fi
+	# shellcheck disable=SC2046 # one word a program
+	set -- $(command -v "$@" || :)
+	WARM=$({ readlink -f "$@"; ldd "$@" | sed -n 's/.*\(\/[^ ]*\) (0x.*/\1/p' | sort -u | xargs readlink -f; } |
+		grep '^/usr/' | sort -u | tr '\n' ' ')
+	export WARM
+}
