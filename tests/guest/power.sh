@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The power is cut under load, at flushes and anywhere else, with writes that no flush had made sure
+# of missing or torn: every write that was acknowledged as durable is there, the metadata is clean,
+# and life goes on. Main and spare are partitions of one disk, so that both lose it at one moment.
+#
+# Environment: CUTS, of each run (24); RUNS, of each kernel (1), each with other bad sectors, bus and
+# size of block; FULL=1: 6 runs, and cuts at every flush; SEED, of the first run.
+. "$(dirname "$0")/lib.sh"
+[ -z "${FULL-}" ] || GUEST_TIMEOUT=${GUEST_TIMEOUT:-36000}
+export GUEST_TIMEOUT="${GUEST_TIMEOUT:-400}"
+programs="$programs guest-load guest-cuts addpart seq cp blklab"
+pieces=200 workers=8 phases=4
+
+# ---- the disk ----
+
+# bad_sectors SEED BLOCK DAMAGED: lines of "FIRST LAST KIND PHASE", sectors of the disk. Some of main
+# can't be written or not even read, some of the spare's data area can't be written, and of DAMAGED
+# spares some of one copy of the log. Some only turn bad when a later phase of the load begins.
+bad_sectors()
+{
+	awk -v seed="$1" -v block="$2" -v damaged="$3" -v phases="$phases" '
+		function bad(first, blocks, kind, phase) {
+			first -= first % block
+			print first, first + blocks * block - 1, kind, phase
+		}
+		BEGIN {
+			srand(seed)
+			# There has to be room on the spare for all of it.
+			step = block > 1 ? 4 : 1
+			for (group = 0; group < 64; group += step)
+				bad(64 + group * 64 + int(rand() * 20), 1 + int(rand() * 3),
+					rand() < 0.3 ? "w" : "rw", 1)
+			for (group = 0; group < 64; group += step)
+				bad(64 + group * 64 + 24 + int(rand() * 30), 1 + int(rand() * 2),
+					"w", 2 + group / step % (phases - 1))
+			for (i = 0; i < 8; i++)
+				bad(4160 + 304 + i * 48, 1, "w", 1)
+			# Not the first ones, without which there would be no spare.
+			for (i = 0; damaged && i < 3; i++)
+				bad(4160 + 8 + (4 + int(rand() * 31)) * 8, 1, "w", 1)
+		}'
+}
+
+# In the words of blklab, for a disk and for a fault; of guest-cuts; and of guest-load.
+disk_bad()
+{
+	awk '$4 == 1 { printf ",bad=%d-%d:%s", $1, $2, $3 }' "$1"
+}
+
+faults()
+{
+	awk -v phase="$2" '$4 == phase { printf "%d-%d:%s ", $1, $2, $3 }' "$1"
+}
+
+ranges()
+{
+	awk '$4 == 1 { printf "%s%d-%d", (n++ ? "," : ""), $1, $2 }' "$1"
+}
+
+main_unreadable()
+{
+	awk '$3 == "rw" && $1 < 4160 { printf "%s%d-%d", (n++ ? "," : ""), $1 - 64, $2 - 64 }' "$1"
+}
+
+# ---- in the guest ----
+
+# The partitions of parts.h, without a table.
+divide()
+{
+	disk=$(readlink -f /dev/lab/disk)
+	addpart "$disk" 1 64 4096
+	addpart "$disk" 2 4160 2048
+	addpart "$disk" 3 6208 64
+}
+
+power_load()
+{
+	divide
+	main=${disk}1 spare=${disk}2
+	create r
+	for phase in $(seq $phases); do
+		# shellcheck disable=SC2046 # one word a range
+		[ "$phase" = 1 ] || blklab fault disk add $(faults "$POWER_DIR/bad" "$phase") >/dev/null
+		guest-load run /dev/mapper/r "seed=$POWER_SEED" "workers=$workers" \
+			"block=$POWER_BLOCK" "from=$((pieces * (phase - 1) / phases))" \
+			"pieces=$((pieces * phase / phases))" "marks=${disk}3" admin=r \
+			"bad=$(main_unreadable "$POWER_DIR/bad")"
+	done
+	echo "$(field r 13) sectors on the spare, $(field r 14) commits, mode $(field r 3)"
+}
+
+power_cuts()
+{
+	divide
+	cp "$POWER_DIR/log" "$work/log"
+	guest-cuts "$work/log" "$disk" "seed=$POWER_SEED" "workers=$workers" \
+		"block=$POWER_BLOCK" "pieces=$pieces" "bad=$(ranges "$POWER_DIR/bad")" \
+		"unreadable=$(main_unreadable "$POWER_DIR/bad")" "damaged=$POWER_DAMAGED" \
+		"chance=$POWER_SEED" "cuts=${CUTS:-24}" ${FULL:+all=1}
+}
+
+if [ -n "${BLKMEND_GUEST-}" ]; then
+	guest_setup
+	"power_$1"
+	exit
+fi
+
+# ---- on the host ----
+
+# stage KERNEL load|cuts DISK: in a fresh guest.
+stage()
+{
+	guest_run "$1" --disk "size=4M,name=disk,bus=$bus,bs=$((POWER_BLOCK * 512))$3" \
+		-- env BLKMEND_GUEST="$1" "$0" "$2"
+}
+
+# one_run KERNEL NUMBER
+one_run()
+{
+	POWER_SEED=$((${SEED:-1} + $2)) bus=virtio POWER_BLOCK=1 POWER_DAMAGED=0
+	case $((POWER_SEED % 3)) in
+	0)	bus=scsi ;;
+	1)	POWER_DAMAGED=1 ;;
+	2)	POWER_BLOCK=8 ;;
+	esac
+	export POWER_SEED POWER_BLOCK POWER_DAMAGED
+	bad_sectors "$POWER_SEED" "$POWER_BLOCK" "$POWER_DAMAGED" >"$POWER_DIR/bad"
+	bad=$(disk_bad "$POWER_DIR/bad")
+	stage "$1" load "$bad,log=$POWER_DIR/log" && stage "$1" cuts "$bad" && return
+	cp "$POWER_DIR/log" "$build/power-$1.log"
+	echo "seed $POWER_SEED, $bus, block $POWER_BLOCK; the log of writes is kept: $build/power-$1.log"
+	return 1
+}
+
+host_setup
+POWER_DIR=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX")
+export POWER_DIR
+trap 'rm -rf "$POWER_DIR"' EXIT
+runs=${RUNS:-1}
+[ -z "${FULL-}" ] || runs=${RUNS:-6}
+status=0 number=0
+for kernel in ${KERNELS:-6.1 6.12 7.2}; do
+	last=$((number + runs))
+	while [ "$number" -lt "$last" ]; do
+		number=$((number + 1))
+		one_run "$kernel" "$number" || status=1
+	done
+	[ "$status" = 0 ] && echo "-- $kernel: passed" || echo "-- $kernel: failed"
+done
+exit $status
