@@ -22,8 +22,8 @@ static void modprobe(const char *module, char *words, size_t size)
 	char command[160];
 	FILE *pipe;
 
-	snprintf(command, sizeof(command), "PATH=\"${PATH:+$PATH:}/usr/sbin:/sbin\" modprobe %s 2>&1",
-		 module);
+	snprintf(command, sizeof(command),
+		 "PATH=\"${PATH:+$PATH:}/usr/sbin:/sbin\" modprobe %s 2>&1", module);
 	*words = 0;
 	pipe = popen(command, "re");
 	if (!pipe || !fgets(words, (int)size, pipe))
