@@ -34,12 +34,17 @@ void machine_defaults(struct machine_options *options)
 	*options = (struct machine_options){
 		.kernel = "6.12",
 		.timeout = 600000,
-		.smp = 1,
 		.memory = 1024,
 		.in = STDIN_FILENO,
 		.out = STDOUT_FILENO,
 		.err = STDERR_FILENO,
 	};
+}
+
+/* Looks for accesses that race: on one processor, or on two that take turns, none ever do. */
+static bool seeks_races(const struct kernel *kernel)
+{
+	return !strcmp(kernel->name, "debug-kcsan");
 }
 
 /* The directory that a person works in: the nearest one upwards that is a git tree. */
@@ -291,7 +296,9 @@ static void machine_arguments(struct machine *machine, const int fds[3], struct 
 	add(arguments, "qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot");
 	strings_add(arguments, "-accel");
 	/* With a thread for each processor, one may run code while another patches it. */
-	strings_add(arguments, kvm ? "kvm" : "tcg,thread=single");
+	strings_add(arguments, kvm                             ? "kvm"
+			       : seeks_races(&machine->kernel) ? "tcg,thread=multi"
+							       : "tcg,thread=single");
 	strings_add(arguments, "-cpu");
 	/* QEMU 7.2 translates cmpxchg16b wrongly in the slab allocator's fast path. */
 	strings_add(arguments, kvm ? "host" : "max,-cx16");
@@ -464,6 +471,8 @@ static int machine_prepare(struct machine *machine)
 	err = kernel_find(options->kernel, &machine->kernel);
 	if (err)
 		return err;
+	if (!options->smp)
+		options->smp = seeks_races(&machine->kernel) ? 2 : 1;
 	/* From here on there is something to be removed. */
 	machine->session.signals = machine_signals(machine);
 	machine->directory = runtime_make("guest");

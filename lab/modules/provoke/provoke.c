@@ -148,7 +148,7 @@ static int provoke_racer(void *data)
 {
 	while (!kthread_should_stop()) {
 		raced++;
-		cond_resched();
+		barrier();
 	}
 	return 0;
 }
@@ -163,7 +163,7 @@ static int provoke_race(void)
 		return PTR_ERR(racer);
 	while (time_before(jiffies, end)) {
 		raced++;
-		cond_resched();
+		barrier(); /* else it were added up in a register */
 	}
 	kthread_stop(racer);
 	return 0;
