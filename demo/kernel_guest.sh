@@ -7,7 +7,6 @@ set -eu
 . demo/words.sh
 export DM_DISABLE_UDEV=1 # nothing but this runs here
 main=/dev/lab/main spare=/dev/lab/spare device=/dev/mapper/demo
-read -r sector <"$DEMO_DIR/sector"
 
 # field N: of the status that the kernel tells, as docs/DM.md numbers the fields.
 field()
