@@ -26,7 +26,7 @@ static void show(char *const argv[])
  * Those that are waited for. All that one of them starts is in its process group.
  */
 
-#define GRACE 5 /* seconds that they have to end in an orderly way */
+#define GRACE 3 /* seconds that they have to end in an orderly way */
 
 static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGALRM };
 #define DEADLY (sizeof(deadly) / sizeof(*deadly))
@@ -34,9 +34,12 @@ static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGALRM };
 static struct sigaction before[DEADLY];
 static pid_t *running;
 static size_t runs;
-static volatile sig_atomic_t taken; /* the signal that is to end us */
+static volatile sig_atomic_t taken, times; /* the signal that is to end us; how often */
 
-/* The second time, or when the alarm says that it takes too long, they are not asked. */
+/*
+ * Once they are asked to end. The second time, or when the alarm says that it takes too long, they
+ * are not asked; and then whatever we wait for is no reason to stay.
+ */
 static void end_them(int number)
 {
 	int err = errno;
@@ -44,9 +47,13 @@ static void end_them(int number)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (i = 0; i < runs; i++)
-		kill(-running[i], taken ? SIGKILL : SIGTERM);
-	if (!taken)
+		kill(-running[i], times ? SIGKILL : SIGTERM);
+	if (!times)
 		taken = number;
+	if (times++ == 2) {
+		signal(taken, SIG_DFL);
+		raise(taken);
+	}
 	alarm(GRACE);
 	errno = err;
 }
@@ -156,7 +163,7 @@ int process_wait(pid_t pid)
 		while (runs)
 			reap(running[0]);
 		alarm(0);
-		taken = 0;
+		taken = times = 0;
 		progress("%s", "");
 		raise(number);
 	}
