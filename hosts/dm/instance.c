@@ -51,8 +51,7 @@ int remap_instance_add(struct remap *r, char **error)
 	}
 	*error = NULL;
 	mutex_lock(&instances_lock);
-	list_for_each_entry(other, &instances, instance)
-	{
+	list_for_each_entry(other, &instances, instance) {
 		*error = conflict(r, other);
 		if (*error)
 			break;
@@ -75,7 +74,8 @@ void remap_instance_take_over(struct remap *r)
 	struct remap *other;
 
 	mutex_lock(&instances_lock);
-	list_for_each_entry(other, &instances, instance) if (other != r && other->md == r->md)
-		remap_unload(other);
+	list_for_each_entry(other, &instances, instance)
+		if (other != r && other->md == r->md)
+			remap_unload(other);
 	mutex_unlock(&instances_lock);
 }

@@ -37,16 +37,13 @@ static void tell_super(const struct remap *r, const struct bm_op *op)
 		remap_err("%s: spare %s was written by a newer version: update this module",
 			  dm_device_name(r->md), spare);
 	else if (op->error == -EMEDIUMTYPE && !op->bad)
-		remap_err("%s: the beginning of spare %s was overwritten by something else; if it "
-			  "is still to be a spare: blkmend check --repair --force",
+		remap_err("%s: spare %s was overwritten at its start: see blkmend check",
 			  dm_device_name(r->md), spare);
 	else if (op->error == -EMEDIUMTYPE)
-		remap_err("%s: %s holds something else than a spare's metadata, it is left alone; "
-			  "are main and spare in the right order?",
+		remap_err("%s: %s holds something else than a spare's metadata: left alone",
 			  dm_device_name(r->md), spare);
 	else
-		remap_err("%s: both copies of the metadata on spare %s are damaged: blkmend check "
-			  "says what is left",
+		remap_err("%s: both copies of the metadata on %s are damaged: see blkmend check",
 			  dm_device_name(r->md), spare);
 }
 
@@ -55,22 +52,18 @@ static void tell_match(const struct remap *r, const struct bm_op *op)
 	const char *name = dm_device_name(r->md);
 
 	if (op->error == -ESTALE)
-		remap_err("%s: spare %s belongs to another main than %s (%s); accept_main in the "
-			  "table if it is the same disk",
+		remap_err("%s: spare %s belongs to another main than %s (%s): see accept_main",
 			  name, spare_name(r), main_name(r), r->options.identity);
 	else if (op->error == -ERANGE)
 		remap_err("%s: the table has %llu sectors, fewer than the map on spare %s covers",
 			  name, (u64)r->ti->len, spare_name(r));
 	else if (op->error == -ENOSPC)
-		remap_err("%s: spare %s is smaller than when it was formatted, or too small for a "
-			  "spare",
-			  name, spare_name(r));
+		remap_err("%s: spare %s is smaller than it was, or too small for a spare", name,
+			  spare_name(r));
 	else
-		remap_err("%s: main %s and spare %s don't fit together: blocks of %u bytes on "
-			  "main, %u on the spare, and others in the metadata",
-			  name, main_name(r), spare_name(r),
-			  bdev_logical_block_size(r->dev[BM_MAIN]->bdev),
-			  bdev_logical_block_size(r->dev[BM_SPARE]->bdev));
+		remap_err("%s: blocks of %u bytes on main %s, %u on spare %s: they don't fit", name,
+			  bdev_logical_block_size(r->dev[BM_MAIN]->bdev), main_name(r),
+			  bdev_logical_block_size(r->dev[BM_SPARE]->bdev), spare_name(r));
 }
 
 static void tell(const struct remap *r, const struct bm_op *op)

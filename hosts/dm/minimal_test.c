@@ -89,7 +89,6 @@ static void __exit minimal_exit(void)
 module_init(minimal_init);
 module_exit(minimal_exit);
 
-MODULE_DESCRIPTION(
-	"device-mapper control: passes I/O through, for comparison with modules that crash");
+MODULE_DESCRIPTION("device-mapper control: passes I/O through and does nothing else");
 MODULE_AUTHOR("The blkmend authors");
 MODULE_LICENSE("GPL");

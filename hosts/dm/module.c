@@ -8,13 +8,11 @@
 
 unsigned int remap_default_read_retries = 2;
 module_param_named(read_retries, remap_default_read_retries, uint, 0644);
-MODULE_PARM_DESC(read_retries, "Retries of a block that can't be read before it is pending, for "
-			       "tables loaded from then on (2)");
+MODULE_PARM_DESC(read_retries, "Default of a table: retries before a block is pending (2)");
 
 unsigned int remap_default_breaker_limit = 1024;
 module_param_named(breaker_limit, remap_default_breaker_limit, uint, 0644);
-MODULE_PARM_DESC(breaker_limit, "Blocks that may fail in a row before main is taken for dead, for "
-				"tables loaded from then on (1024)");
+MODULE_PARM_DESC(breaker_limit, "Default of a table: failures until main counts as dead (1024)");
 
 unsigned int remap_worker_count = 16;
 module_param_named(workers, remap_worker_count, uint, 0644);

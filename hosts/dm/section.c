@@ -33,7 +33,8 @@ static bool phase_empty(const struct remap_sections *s, unsigned int phase)
 	unsigned long sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) sum += READ_ONCE(*per_cpu_ptr(s->open[phase], cpu));
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(s->open[phase], cpu));
 	return !sum;
 }
 

@@ -112,8 +112,7 @@ static void client_copy(struct remap_job *job, const struct bm_step *step)
 
 	bio_advance_iter(job->client, &iter, step->offset);
 	iter.bi_size = step->count << SECTOR_SHIFT;
-	__bio_for_each_segment(vec, job->client, iter, iter)
-	{
+	__bio_for_each_segment(vec, job->client, iter, iter) {
 		memcpy_to_page(vec.bv_page, vec.bv_offset, from, vec.bv_len);
 		from += vec.bv_len;
 	}

@@ -24,7 +24,7 @@ struct remap_worker {
 struct remap_workers {
 	struct remap *r;
 	struct workqueue_struct *queue;
-	spinlock_t lock;
+	spinlock_t lock; /* of the bios and of who is busy */
 	struct bio_list bios;
 	unsigned int count;
 	struct remap_worker worker[];
