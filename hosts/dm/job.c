@@ -54,18 +54,38 @@ void remap_release(struct remap *r)
 
 void remap_idle_work(struct remap *r)
 {
-	unsigned int noio = memalloc_noio_save();
+	unsigned int noreclaim;
+	struct bm *bm;
 	bool more;
 
 	do {
-		more = bm_idle_work(remap_hold(r));
+		bm = remap_hold(r);
+		noreclaim = memalloc_noreclaim_save();
+		more = bm_idle_work(bm);
+		memalloc_noreclaim_restore(noreclaim);
 		remap_release(r);
 		cond_resched();
 	} while (more);
-	memalloc_noio_restore(noio);
 }
 
 /* ---- operations ---- */
+
+/*
+ * Who waits for memory may wait for a page to be written, to a swap or a file on this very device,
+ * by a request that needs the core, which we hold. Only loading, before all requests, can wait.
+ */
+static enum bm_verdict op_advance(struct bm *bm, struct bm_op *op)
+{
+	bool loading = op->kind == BM_OP_OPEN || op->kind == BM_OP_FORMAT;
+	unsigned int flags = loading ? memalloc_noio_save() : memalloc_noreclaim_save();
+	enum bm_verdict verdict = bm_advance(bm, op);
+
+	if (loading)
+		memalloc_noio_restore(flags);
+	else
+		memalloc_noreclaim_restore(flags);
+	return verdict;
+}
 
 static enum bm_verdict job_advance(struct remap_job *job, struct bm_op *op)
 {
@@ -76,7 +96,7 @@ static enum bm_verdict job_advance(struct remap_job *job, struct bm_op *op)
 		struct bm *bm = remap_hold(r);
 
 		reinit_completion(&job->ready);
-		verdict = bm_advance(bm, op);
+		verdict = op_advance(bm, op);
 		remap_release(r);
 		if (verdict != BM_WAIT)
 			return verdict;
