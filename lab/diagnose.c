@@ -219,7 +219,7 @@ static int before(struct diagnose *diagnose)
 /* Its source: in the tree, or where it is installed. */
 static const char *control_source(void)
 {
-	static const char *const places[] = { BLKLAB_SOURCE_DIR "/../hosts/dm",
+	static const char *const places[] = { BLKLAB_SOURCE_DIR "/modules/minimal-test",
 					      BLKLAB_DATA_DIR "/modules/minimal-test" };
 
 	return places[access(places[0], R_OK) ? 1 : 0];
