@@ -102,9 +102,10 @@ warm()
 		touch -c $WARM
 		return
 	fi
-	# shellcheck disable=SC2046 # one word a program
-	set -- $(command -v "$@" || :)
-	WARM=$({ readlink -f "$@"; ldd "$@" | sed -n 's/.*\(\/[^ ]*\) (0x.*/\1/p' | sort -u | xargs readlink -f; } |
-		grep '^/usr/' | sort -u | tr '\n' ' ')
+	WARM=$(for program in "$@"; do
+		file=$(command -v "$program") || continue
+		readlink -f "$file"
+		ldd "$file" 2>/dev/null | sed -n 's/[^/]*\(\/[^ ]*\) (0x.*/\1/p' | xargs -r readlink -f
+	done | grep '^/usr/' | sort -u | tr '\n' ' ')
 	export WARM
 }
