@@ -25,7 +25,7 @@ programs='dmsetup dd awk sed grep cmp head cut blockdev cat sh'
 program_files()
 {
 	# shellcheck disable=SC2046,SC2086 # one word a program
-	set -- $(command -v $programs)
+	set -- $(for program in $programs; do command -v "$program"; done)
 	readlink -f "$@" | sort -u
 	ldd "$@" | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u | xargs readlink -f
 }
