@@ -43,3 +43,5 @@ module_exit(remap_exit);
 MODULE_DESCRIPTION("device-mapper target that remaps the bad sectors of a disk onto a spare");
 MODULE_AUTHOR("The blkmend authors");
 MODULE_LICENSE("GPL");
+/* What device-mapper asks for when a table names the target and nobody has loaded it. */
+MODULE_ALIAS("dm-" REMAP_NAME);

@@ -25,6 +25,12 @@ field()
 	sort >"$work/wanted"
 field blkmend Build-Depends | grep -v -e '^debhelper' -e '^dh-' | sort >"$work/named"
 same 'what building takes is what dist/packages says' "$(cat "$work/named")" "$(cat "$work/wanted")"
+# What meson looks for, apart from what benchmarks take.
+for name in $(sed -n "s/.*dependency('\([^']*\)'.*/\1/p" meson.build lab/meson.build tests/meson.build | sort -u); do
+	dir=$(pkg-config --variable=pcfiledir "$name" 2>/dev/null) || continue # in libc, or not by pkg-config
+	package=$(dpkg -S "$dir/$name.pc" 2>/dev/null | sed 's/:.*//')
+	[ -z "$package" ] || expect 0 "$name is in $package, which building takes" grep -qx "$package" "$work/named"
+done
 for package in $(field blkmend Depends; field blkmend Recommends; field blklab Depends; field blklab Recommends); do
 	case $package in
 	apt) continue ;; # is on any Debian

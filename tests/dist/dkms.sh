@@ -37,6 +37,8 @@ expect 0 'dkms builds it' dkms_do build -k "$release" --kernelsourcedir "$header
 [ $failures -eq 0 ] || cat "$work/dkms/blkmend/$version/build/make.log"
 expect 0 'dkms installs it' dkms_do install -k "$release" --kernelsourcedir "$headers" --no-depmod
 same 'both modules are there' "$(cd "$modules" && echo *)" 'dm-remap-minimal-test.ko dm-remap-v4-real.ko'
+same 'device-mapper finds the target by itself' \
+	"$(modinfo -F alias "$modules/dm-remap-v4-real.ko")" dm-dm-remap-v4
 for module in minimal-test v4-real; do
 	expect 0 "$module loads" blklab test --kernel $kernel "$modules/dm-remap-$module.ko"
 done
