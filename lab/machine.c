@@ -19,12 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "accel.h"
 #include "cache.h"
 #include "machine_private.h"
 #include "quote.h"
 #include "socket.h"
-#include "tsc.h"
 
 /* Early: without these the guest sees neither us nor its files. Others it loads itself. */
 static const char *const base_modules[] = { "virtio_pci", "virtio_console", "virtiofs", "overlay" };
@@ -39,12 +37,6 @@ void machine_defaults(struct machine_options *options)
 		.out = STDOUT_FILENO,
 		.err = STDERR_FILENO,
 	};
-}
-
-/* Looks for accesses that race: on one processor, or on two that take turns, none ever do. */
-static bool seeks_races(const struct kernel *kernel)
-{
-	return !strcmp(kernel->name, "debug-kcsan");
 }
 
 /* The directory that a person works in: the nearest one upwards that is a git tree. */
@@ -251,11 +243,12 @@ static void machine_append(struct machine *machine, struct strings *arguments)
 		     "unknown_nmi_panic log_buf_len=4M tsc=reliable "
 		     "cryptomgr.notests"),
 	     *more;
+	unsigned int khz = machine_cpu_khz(machine);
 	size_t i;
 
 	/* Before what a person says, which then counts. */
-	if (!accel_kvm() && tsc_khz()) {
-		more = format("%s tsc_early_khz=%u", text, tsc_khz());
+	if (khz) {
+		more = format("%s tsc_early_khz=%u", text, khz);
 		free(text);
 		text = more;
 	}
@@ -290,21 +283,11 @@ static void machine_arguments(struct machine *machine, const int fds[3], struct 
 {
 	struct machine_options *options = machine->options;
 	char *console = quote_qemu(machine->console);
-	bool kvm = accel_kvm();
 	size_t i;
 
 	add(arguments, "qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot");
-	strings_add(arguments, "-accel");
-	/* With a thread for each processor, one may run code while another patches it. */
-	strings_add(arguments, kvm                             ? "kvm"
-			       : seeks_races(&machine->kernel) ? "tcg,thread=multi"
-							       : "tcg,thread=single");
-	strings_add(arguments, "-cpu");
-	/* QEMU 7.2 translates cmpxchg16b wrongly in the slab allocator's fast path. */
-	strings_add(arguments, kvm ? "host" : "max,-cx16");
+	machine_cpu_arguments(machine, arguments);
 	add(arguments, "-M pc");
-	strings_add(arguments, "-smp");
-	strings_add(arguments, "%u", options->smp);
 	strings_add(arguments, "-m");
 	strings_add(arguments, "%u", options->memory);
 	strings_add(arguments, "-object");
@@ -471,8 +454,11 @@ static int machine_prepare(struct machine *machine)
 	err = kernel_find(options->kernel, &machine->kernel);
 	if (err)
 		return err;
-	if (!options->smp)
-		options->smp = seeks_races(&machine->kernel) ? 2 : 1;
+	err = machine_cpu_choose(machine);
+	if (err) {
+		machine->result->exit = LAB_USAGE;
+		return err;
+	}
 	/* From here on there is something to be removed. */
 	machine->session.signals = machine_signals(machine);
 	machine->directory = runtime_make("guest");

@@ -15,13 +15,14 @@ struct machine_options {
 	char **argv;        /* the command */
 	const char *tree;   /* shared live and writable; NULL: found from the current directory */
 	struct disks disks;
-	struct strings insmod;  /* modules (paths) that init loads before the command */
-	struct strings modules; /* modules of the kernel's own that it must have early */
-	struct strings append;  /* more words for the kernel's command line */
-	unsigned int timeout;   /* milliseconds; 0: none */
-	unsigned int smp;       /* 0: as many as the kernel wants, which is 1 for nearly all */
-	unsigned int memory;    /* MiB */
-	bool terminal;          /* give the command a terminal: ours */
+	struct strings insmod;   /* modules (paths) that init loads before the command */
+	struct strings modules;  /* modules of the kernel's own that it must have early */
+	struct strings append;   /* more words for the kernel's command line */
+	unsigned int timeout;    /* milliseconds; 0: none */
+	unsigned int smp;        /* 0: as many as the kernel wants, which is 1 for nearly all */
+	unsigned int memory;     /* MiB */
+	bool count_instructions; /* interpreted; its clock goes a nanosecond an instruction */
+	bool terminal;           /* give the command a terminal: ours */
 	bool allow_warn;
 	bool snapshot;                /* start from a snapshot, made if there is none */
 	bool gdb;                     /* stop before the command, and attach a debugger */

@@ -34,6 +34,13 @@ int machine_shares(struct machine *machine);
 /* End the guest, and let go of what was its own of the session. */
 void machine_stop(struct machine *machine);
 
+/* machine_cpu.c: what runs the guest's code, and what its clock goes by */
+/* How many processors, if nobody said. -EINVAL, told: options that don't go together. */
+int machine_cpu_choose(struct machine *machine);
+void machine_cpu_arguments(const struct machine *machine, struct strings *arguments);
+/* Of the time stamp counter, which a kernel could measure wrongly; 0: let it. */
+unsigned int machine_cpu_khz(const struct machine *machine);
+
 /* machine_report.c */
 char *machine_keep_log(const struct machine_options *options, const struct klog *log);
 void machine_tell(const struct machine_options *options, const struct machine_result *result);

@@ -24,6 +24,7 @@ enum {
 	OPT_APPEND,
 	OPT_ALLOW_WARN,
 	OPT_SNAPSHOT,
+	OPT_COUNT,
 	OPT_DEBUG_KERNEL,
 	OPT_LOG,
 	OPT_NAME,
@@ -46,6 +47,7 @@ const char machine_help[] =
 	"  --append WORD          for the kernel's command line\n"
 	"  --allow-warn           a kernel warning is no failure\n"
 	"  --snapshot             start from a guest that has booted already\n"
+	"  --count-instructions   its clock goes a nanosecond an instruction, whatever the host does\n"
 	"  --log FILE             where to keep the kernel log (else in the cache, which is told)\n"
 	"  --name NAME            for `blklab fault --machine NAME`\n"
 	"  --json                 the result as JSON\n"
@@ -64,6 +66,7 @@ static const struct option known[] = {
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "allow-warn", no_argument, NULL, OPT_ALLOW_WARN },
 	{ "snapshot", no_argument, NULL, OPT_SNAPSHOT },
+	{ "count-instructions", no_argument, NULL, OPT_COUNT },
 	{ "debug-kernel", required_argument, NULL, OPT_DEBUG_KERNEL },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "name", required_argument, NULL, OPT_NAME },
@@ -165,6 +168,9 @@ static int parse_one(struct machine_options *options, int option, char *value, b
 		return 0;
 	case OPT_SNAPSHOT:
 		options->snapshot = true;
+		return 0;
+	case OPT_COUNT:
+		options->count_instructions = true;
 		return 0;
 	case OPT_LOG:
 		options->log = value;

@@ -20,6 +20,17 @@ if [ $((now - there)) -gt 60 ] || [ $((there - now)) -gt 60 ]; then
 	fail "it is $there there and $now here"
 fi
 
+expect 0 'a clock of instructions says the same twice, whatever the host does' \
+	blklab run --count-instructions --kernel 6.12 -- sh -c '
+	for run in first second third; do dd if=/dev/zero of=/dev/null bs=1M count=64 2>&1; done'
+awk '/copied/ { time[n++] = $(NF - 3) }
+	END { exit !(n == 3 && time[2] > 0.001 && time[2] < time[1] * 1.05 && time[1] < time[2] * 1.05) }' \
+	"$work/out" || fail 'the times differ'
+expect 2 'instructions of two processors are not counted' blklab run --count-instructions --smp 2 -- true
+says 'of one processor'
+expect 2 'nor those of a guest from a snapshot' blklab run --count-instructions --snapshot -- true
+says 'leave --snapshot away'
+
 expect 0 'a debugger has the symbols of the kernel, before the command runs' \
 	blklab gdb --kernel 6.12 --batch --ex 'info address vfs_read' --ex 'hbreak do_nanosleep' --ex continue \
 	--ex backtrace -- sleep 1
