@@ -74,7 +74,7 @@ told fill
 what='the spare fills up'
 [ $filled -gt 5 ] && [ $filled -lt 32 ] && ok || fail "$filled writes"
 what='the failing write has the error of the medium'
-grep -q 'Input/output error' "$work/err" && ok || fail "$(cat "$work/err")"
+grep -q 'Input/output error\|No data available' "$work/err" && ok || fail "$(cat "$work/err")"
 total=$(value r spare_total)
 same 'to its last block' "$((total - 7))/$total" "$(field r 4)"
 same 'mode and health say so' 'degraded spare-full' "$(field r 3) $(reason)"
