@@ -53,6 +53,10 @@ uml_run()
 		word=$1
 		shift
 		case $word in
+		--smp) # it has one
+			shift
+			n=$((n - 2))
+			continue ;;
 		size=*|file=*)
 			case $word in *bs=*|*log=*|*slow=*)
 				echo "a disk '$word' is not to be had in User Mode Linux"
@@ -131,7 +135,7 @@ uml_disks()
 		name=${word%%=*}
 		device=$(readlink -f "/dev/lab/$name")
 		echo "0 $(blockdev --getsz "$device") bad-disk $device" | dmsetup create "bad-$name"
-		ln -sf "/dev/mapper/bad-$name" "/dev/lab/$name"
+		ln -sf "/dev/$(dmsetup info -c -o blkdevname --noheadings "bad-$name")" "/dev/lab/$name"
 		# shellcheck disable=SC2046 # one word a range
 		[ "$word" = "$name" ] || blklab fault "$name" add $(echo "${word#*=}" | tr , ' ')
 	done
@@ -256,7 +260,7 @@ holds()
 # wipe DISK: its first and last megabyte.
 wipe()
 {
-	blkdiscard -z -l 1M "$1"
+	blkdiscard -z -l 1M "$1" 2>"$work/err"
 	blkdiscard -z -o $(($(blockdev --getsize64 "$1") - (1 << 20))) "$1"
 }
 

@@ -168,6 +168,7 @@ static int bad_disk_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	d->block = bdev_logical_block_size(d->dev->bdev) >> SECTOR_SHIFT;
 	ti->private = d;
 	ti->num_flush_bios = 1;
+	ti->flush_supported = true; /* as a disk that has a cache: flushes can be counted */
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
 	return 0;
