@@ -39,7 +39,7 @@ static int socket_at(const char *path, int flags, attach_fn *attach)
 int socket_listen(const char *path, int backlog)
 {
 	const char *slash = strrchr(path, '/');
-	char *temporary = format("%.*s.new", (int)(slash + 1 - path), path);
+	char *temporary = format("%.*s.new", slash ? (int)(slash + 1 - path) : 0, path);
 	int fd, err;
 
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
