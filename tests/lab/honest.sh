@@ -26,7 +26,8 @@ expect 125 'what is not installed is named' \
 	env PATH="$(dirname "$(command -v blklab)"):$work/bin" blklab gdb -- true
 says 'no qemu-system-x86_64'
 with 'a reader that does not read is no reason to wait for ever' 124 \
-	'{ blklab run --timeout 3 -- yes; echo $? >"'"$work"'/rc"; } | sleep 8; exit "$(cat "'"$work"'/rc")"'
+	'{ blklab run --timeout 3 -- yes; echo $? >"'"$work"'/rc"; } |
+	until [ -s "'"$work"'/rc" ]; do sleep 0.2; done; exit "$(cat "'"$work"'/rc")"'
 left_nothing
 
 # A disk that is slow is no disk that hangs; and one guest does not spoil the log of another.
