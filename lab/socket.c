@@ -35,17 +35,27 @@ static int socket_at(const char *path, int flags, attach_fn *attach)
 	return err;
 }
 
+/* In the directory of a path. */
+static char *name_beside(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash + 1 - path) : 0;
+	char *beside = must_calloc(n + strlen(name) + 1, 1);
+
+	memcpy(beside, path, n);
+	strcpy(beside + n, name);
+	return beside;
+}
+
 /* A socket that is bound but does not listen yet refuses all: so it gets its name last. */
 int socket_listen(const char *path, int backlog)
 {
-	const char *slash = strrchr(path, '/');
-	char *temporary = format("%.*s.new", slash ? (int)(slash + 1 - path) : 0, path);
+	char *temporary;
 	int fd, err;
 
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-		free(temporary);
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return -ENAMETOOLONG; /* nobody could connect */
-	}
+	temporary = name_beside(path, ".new");
 	unlink(temporary);
 	fd = socket_at(temporary, 0, bind);
 	if (fd >= 0 && (listen(fd, backlog) || rename(temporary, path))) {
