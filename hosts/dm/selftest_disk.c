@@ -276,7 +276,10 @@ static int begin(struct selftest_host *h, enum bm_op_kind kind, const struct bm_
 
 int selftest_host_format(struct selftest_host *h, u64 set_id)
 {
-	const struct bm_format format = { .set_id = set_id ? set_id : 1, .uuid = { 1 } };
+	const struct bm_format format = {
+		.set_id = set_id ? set_id : 1,
+		.log_size = h->log_size,
+	};
 
 	return begin(h, BM_OP_FORMAT, &format);
 }

@@ -22,6 +22,7 @@ struct selftest_host {
 	struct bm *bm;                /* NULL: not open */
 	struct selftest_disk disk[2]; /* enum bm_device */
 	u32 block;                    /* sectors in one */
+	u32 log_size;                 /* bytes in a block of the log that is formatted */
 	bool borrowed;                /* the disk BM_MAIN is another host's */
 	bool refuse_log;              /* neither copy of the log takes a block */
 	bool forget_log;              /* the next one is taken, and then forgotten */

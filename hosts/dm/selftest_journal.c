@@ -8,6 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "selftest.h"
@@ -269,7 +270,7 @@ static int live(struct trial *t, unsigned int operations, bool plant)
 	return selftest_life_settled(&t->life) ? 0 : -EINVAL;
 }
 
-static int lives(const struct selftest *test, u32 block, u64 main_sectors, u64 spare_sectors)
+static int lives(const struct selftest *test, const struct selftest_shape *shape)
 {
 	unsigned int done, n, cuts = 0;
 	u64 dice = test->seed;
@@ -283,20 +284,28 @@ static int lives(const struct selftest *test, u32 block, u64 main_sectors, u64 s
 		n = min(test->rounds - done, OPERATIONS_MOST);
 		t->dice = selftest_roll(&dice);
 		t->cuts = &cuts;
-		err = selftest_life_create(&t->life, block, main_sectors, spare_sectors,
-					   selftest_roll(&dice));
+		err = selftest_life_create(&t->life, shape, selftest_roll(&dice));
 		if (!err)
 			err = live(t, n, test->plant);
 		selftest_life_destroy(&t->life);
 		kfree(t);
 	}
-	selftest_say("journal block=%u operations=%u cuts=%u", block * BM_SECTOR, done, cuts);
+	selftest_say("journal block=%u log=%u operations=%u cuts=%u", shape->block * BM_SECTOR,
+		     shape->log_size, done, cuts);
 	return err;
 }
 
 int selftest_journal(const struct selftest *test)
 {
-	int err = lives(test, 1, 1024, 1024);
+	static const struct selftest_shape shapes[] = {
+		{ 1, 1024, 1024, SZ_512 },
+		{ 1, 1024, 1024, SZ_4K },
+		{ 8, 4096, 2048, SZ_512 },
+	};
+	unsigned int i;
+	int err = 0;
 
-	return err ? err : lives(test, 8, 4096, 2048);
+	for (i = 0; i < ARRAY_SIZE(shapes) && !err; i++)
+		err = lives(test, &shapes[i]);
+	return err;
 }

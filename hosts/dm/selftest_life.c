@@ -80,15 +80,16 @@ int selftest_life_run(struct selftest_life *life, enum bm_op_kind kind, u64 firs
 	return selftest_host_run(&life->h, NULL);
 }
 
-int selftest_life_create(struct selftest_life *life, u32 block, u64 main_sectors, u64 spare_sectors,
-			 u64 set_id)
+int selftest_life_create(struct selftest_life *life, const struct selftest_shape *shape, u64 set_id)
 {
+	u64 spare = shape->spare_sectors;
 	int err;
 
 	memset(life, 0, sizeof(*life));
-	err = selftest_host_create(&life->h, block, main_sectors, spare_sectors, NULL);
+	err = selftest_host_create(&life->h, shape->block, shape->main_sectors, spare, NULL);
+	life->h.log_size = shape->log_size;
 	if (!err)
-		err = selftest_host_create(&life->shadow, block, 0, spare_sectors, &life->h);
+		err = selftest_host_create(&life->shadow, shape->block, 0, spare, &life->h);
 	if (!err)
 		err = selftest_contents_create(&life->contents, &life->h);
 	return err ? err : selftest_host_format(&life->h, set_id);

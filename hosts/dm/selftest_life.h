@@ -14,8 +14,14 @@ struct selftest_life {
 	struct bm_status status; /* see selftest_life_status() */
 };
 
+struct selftest_shape {
+	u32 block; /* sectors */
+	u64 main_sectors, spare_sectors;
+	u32 log_size; /* bytes; small blocks don't hold all of the map, large ones do */
+};
+
 /* With a newly formatted spare. -ENOMEM, or what formatting gave. */
-int selftest_life_create(struct selftest_life *life, u32 block, u64 main_sectors, u64 spare_sectors,
+int selftest_life_create(struct selftest_life *life, const struct selftest_shape *shape,
 			 u64 set_id);
 /* May follow whatever the former returned. */
 void selftest_life_destroy(struct selftest_life *life);

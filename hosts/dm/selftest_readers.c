@@ -10,10 +10,13 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "../../core/format.h"
+#include "../../core/index_page.h"
 #include "memory.h"
 #include "selftest.h"
 
@@ -33,6 +36,7 @@ struct reader {
 	struct task_struct *task;
 	const struct bm_index *index;
 	u64 dice;
+	unsigned int slow;          /* one in so many turns */
 	unsigned long hits, misses; /* of guests */
 };
 
@@ -109,6 +113,32 @@ static void read_on(struct reader *reader, u64 region)
 			       e.block);
 }
 
+/*
+ * A reader for whom time stands still until the next tick, with all in hand that a lookup ever
+ * has: what was replaced meanwhile has to be there unchanged.
+ */
+static void read_slowly(const struct bm_index *index, u64 region)
+{
+	const struct bm_regions *regions = bm_load_acquire(&index->regions);
+	const struct bm_table *table = bm_load_acquire(&index->table);
+	const struct bm_page *page = bm_load_acquire(&table->slot[bm_slot(table, region)]);
+	size_t size = page ? bm_page_size(page->n) : 0;
+	u32 crc = bm_crc32c(0, page, size), depth = table->depth;
+	u64 nregions = regions->nregions;
+	unsigned long tick = jiffies;
+
+	/* Where the kernel is preemptible the writer gets in here, also on a single processor. */
+	while (READ_ONCE(jiffies) == tick) {
+		preempt_disable();
+		cpu_relax();
+		preempt_enable();
+	}
+	selftest_holds(bm_crc32c(0, page, size) == crc,
+		       "a page of %zu bytes changed under a reader", size);
+	selftest_holds(table->depth == depth && regions->nregions == nregions,
+		       "a table or a bitmap changed under a reader");
+}
+
 static int read_all(void *data)
 {
 	struct reader *reader = data;
@@ -120,6 +150,8 @@ static int read_all(void *data)
 			read_region(reader, selftest_below(&reader->dice, REGIONS),
 				    selftest_below(&reader->dice, BM_REGION));
 		read_on(reader, selftest_below(&reader->dice, REGIONS));
+		if (!selftest_below(&reader->dice, reader->slow))
+			read_slowly(reader->index, selftest_below(&reader->dice, REGIONS));
 		rcu_read_unlock();
 		cond_resched();
 	}
@@ -231,6 +263,7 @@ static int readers_start(struct reader *reader, unsigned int n, const struct bm_
 	for (i = 0; i < n; i++) {
 		reader[i].index = index;
 		reader[i].dice = selftest_roll(&dice);
+		reader[i].slow = i % 2 ? 4 : 32;
 		reader[i].task = kthread_run(read_all, &reader[i], "selftest/%u", i);
 		if (IS_ERR(reader[i].task))
 			return PTR_ERR(reader[i].task);

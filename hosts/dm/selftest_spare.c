@@ -17,10 +17,10 @@
 
 static struct selftest_life *life_begin(const struct selftest *test, int *err)
 {
+	static const struct selftest_shape shape = { 1, MAIN_SECTORS, SPARE_SECTORS, SZ_4K };
 	struct selftest_life *life = kzalloc(sizeof(*life), GFP_KERNEL);
 
-	*err = life ? selftest_life_create(life, 1, MAIN_SECTORS, SPARE_SECTORS, test->seed)
-		    : -ENOMEM;
+	*err = life ? selftest_life_create(life, &shape, test->seed) : -ENOMEM;
 	return life;
 }
 
