@@ -70,3 +70,29 @@ has 'paths are those of a package' "$work/rules" \
 if command -v lintian >/dev/null; then
 	expect 0 'lintian finds nothing to say' lintian --allow-root --fail-on warning "$debs"/*.changes
 fi
+
+# ---- they are installed and removed, in a guest ----
+
+need blklab
+mv "$debs"/*.deb "$work" # their names differ from version to version
+warm dpkg dpkg-deb dkms sh bash rm tar cat grep sed
+cat >"$work/guest" <<'END'
+set -e
+touch -c $WARM
+cd "$1"
+find /usr/sbin /usr/lib/udev /usr/lib/systemd /usr/src /usr/lib/*/nbdkit | sort >/root/before
+dpkg --no-triggers -i blkmend_*.deb blklab_*.deb blkmend-dkms_*.deb
+blkmend version
+blklab --version
+dkms status -m blkmend
+mkdir /root/units
+echo 'home LABEL=x /dev/sdb' >/etc/blkmendtab
+/usr/lib/systemd/system-generators/blkmend-generator /root/units /root/units /root/units
+grep 'ExecStart=/usr/sbin/blkmend open' /root/units/blkmend@home.service
+dpkg --no-triggers -P blkmend blklab blkmend-dkms
+find /usr/sbin /usr/lib/udev /usr/lib/systemd /usr/src /usr/lib/*/nbdkit | sort >/root/after
+cmp /root/before /root/after
+END
+expect 0 'they are installed and removed' \
+	env TMPDIR=/tmp blklab run --kernel 6.1 --timeout 550 -- sh "$work/guest" "$work"
+says 'blkmend/'
