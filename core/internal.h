@@ -65,8 +65,8 @@ struct bm {
 	struct bm_index map;
 	u32 block_shift; /* log2 of the sectors in a block */
 	u32 held_count;
+	u32 lives; /* a write on main has succeeded since one failed */
 	struct bm_held held[BM_SLOTS];
-	u32 lives;
 
 	struct bm_index bad; /* blocks of the spare not to be used */
 	struct bm_config config;

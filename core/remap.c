@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The device as a whole: its life, where requests go, and who waits for whom. */
-#include "internal.h"
+#include "quick.h"
 
 int bm_create(const struct bm_config *config, struct bm **out)
 {
@@ -95,8 +95,7 @@ void bm_route(const struct bm *bm, enum bm_request request, u64 sector, u64 coun
 
 void bm_main_lives(struct bm *bm)
 {
-	if (!bm_load(&bm->lives))
-		bm_store(&bm->lives, 1);
+	bm_quick_main_lives(bm);
 }
 
 /* -EIO is what most drivers say of a bad sector, so it counts as one. */

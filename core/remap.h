@@ -105,7 +105,10 @@ struct bm_route {
 /* About the medium? Then it may be remapped; all other errors are passed through. Any context. */
 bool bm_is_medium(int error);
 
-/* Where [sector, sector + count) of main goes, as far as it goes to one place. Lock-free. */
+/*
+ * Where [sector, sector + count) of main goes, as far as it goes to one place. Lock-free. Where
+ * each instruction counts, quick.h tells first whether it goes to main.
+ */
 void bm_route(const struct bm *bm, enum bm_request request, u64 sector, u64 count,
 	      struct bm_route *route);
 

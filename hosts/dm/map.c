@@ -4,6 +4,7 @@
  * as dm-linear would, having looked at a bitmap. What can't simply go somewhere, and what came back
  * with an error of the medium, is handed to the workers.
  */
+#include "../../core/quick.h"
 #include "compat.h"
 #include "map.h"
 #include "target.h"
@@ -35,7 +36,6 @@ static int map_flush(struct remap *r, struct bio *bio)
 {
 	unsigned int device = dm_bio_get_target_bio_nr(bio) ? BM_SPARE : BM_MAIN;
 
-	remap_io_of(bio)->state = REMAP_IO_PLAIN;
 	if (unlikely(atomic_read(&r->flush_owed[device])) && atomic_xchg(&r->flush_owed[device], 0))
 		return DM_MAPIO_KILL;
 	bio_set_dev(bio, r->dev[device]->bdev);
@@ -60,22 +60,28 @@ static bool is_idle_advice(const struct bio *bio, struct block_device *bdev)
 	return bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(bdev);
 }
 
+/* Its section is open. */
 static int map_to_device(struct remap *r, struct bio *bio, struct remap_io *io,
-			 const struct bm_route *route)
+			 enum bm_device device)
 {
-	struct block_device *bdev;
+	io->device = device;
+	io->state = REMAP_IO_ROUTED;
+	io_record(io, bio);
+	bio_set_dev(bio, r->dev[device]->bdev);
+	return DM_MAPIO_REMAPPED;
+}
 
-	io->device = route->target == BM_TO_MAIN ? BM_MAIN : BM_SPARE;
-	bdev = r->dev[io->device]->bdev;
-	if (unlikely(io->device == BM_SPARE && is_idle_advice(bio, bdev))) {
+static int map_to_spare(struct remap *r, struct bio *bio, struct remap_io *io, sector_t sector)
+{
+	int ret;
+
+	if (unlikely(is_idle_advice(bio, r->dev[BM_SPARE]->bdev))) {
 		remap_section_leave(&r->sections, io->phase);
 		return map_end(bio);
 	}
-	io->state = REMAP_IO_ROUTED;
-	io_record(io, bio);
-	bio_set_dev(bio, bdev);
-	bio->bi_iter.bi_sector = route->sector;
-	return DM_MAPIO_REMAPPED;
+	ret = map_to_device(r, bio, io, BM_SPARE);
+	bio->bi_iter.bi_sector = sector;
+	return ret;
 }
 
 static int map_elsewhere(struct remap *r, struct bio *bio, struct remap_io *io,
@@ -92,28 +98,68 @@ static int map_elsewhere(struct remap *r, struct bio *bio, struct remap_io *io,
 	return DM_MAPIO_SUBMITTED;
 }
 
+/* With an open section: wherever it goes. */
+static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_io *io,
+				 enum bm_request request)
+{
+	struct bm_route route;
+
+	io->state = REMAP_IO_PLAIN;
+	preempt_disable();
+	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
+	preempt_enable();
+	if (route.count < bio_sectors(bio))
+		dm_accept_partial_bio(bio, route.count);
+	switch (route.target) {
+	case BM_TO_MAIN:
+		return map_to_device(r, bio, io, BM_MAIN);
+	case BM_TO_SPARE:
+		return map_to_spare(r, bio, io, route.sector);
+	default:
+		return map_elsewhere(r, bio, io, route.target, request);
+	}
+}
+
+/* What neither reads nor writes. */
+static noinline int map_other(struct remap *r, struct bio *bio)
+{
+	struct remap_io *io = remap_io_of(bio);
+	enum bm_request request;
+
+	io->state = REMAP_IO_PLAIN;
+	if (bio->bi_opf & REQ_PREFLUSH)
+		return map_flush(r, bio);
+	if (!request_of(bio, &request))
+		return DM_MAPIO_KILL;
+	bio->bi_iter.bi_sector = dm_target_offset(r->ti, bio->bi_iter.bi_sector);
+	preempt_disable();
+	io->phase = remap_section_enter(&r->sections);
+	preempt_enable();
+	return map_by_route(r, bio, io, request);
+}
+
+/*
+ * Here, and when it has ended, each instruction counts: `./dev bench dm` counts them. So what is
+ * needed early comes early, and nothing has to be kept across a call that need not be.
+ */
 int remap_map(struct dm_target *ti, struct bio *bio)
 {
 	struct remap *r = ti->private;
-	struct remap_io *io = remap_io_of(bio);
-	enum bm_request request;
-	struct bm_route route;
+	struct remap_io *io;
+	bool on_main;
 
-	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
-		return map_flush(r, bio);
-	io->state = REMAP_IO_PLAIN;
-	if (unlikely(!request_of(bio, &request)))
-		return DM_MAPIO_KILL;
+	/* All but REQ_OP_READ and REQ_OP_WRITE, which are 0 and 1. */
+	if (unlikely(bio->bi_opf & (REQ_PREFLUSH | (REQ_OP_MASK & ~1u))))
+		return map_other(r, bio);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	rcu_read_lock();
+	io = remap_io_of(bio);
+	preempt_disable();
 	io->phase = remap_section_enter(&r->sections);
-	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
-	rcu_read_unlock();
-	if (unlikely(route.count < bio_sectors(bio)))
-		dm_accept_partial_bio(bio, route.count);
-	if (unlikely(route.target > BM_TO_SPARE))
-		return map_elsewhere(r, bio, io, route.target, request);
-	return map_to_device(r, bio, io, &route);
+	on_main = bm_quick_is_on_main(r->bm, bio->bi_iter.bi_sector, bio_sectors(bio));
+	preempt_enable();
+	if (likely(on_main))
+		return map_to_device(r, bio, io, BM_MAIN);
+	return map_by_route(r, bio, io, bio_op(bio) == REQ_OP_READ ? BM_REQ_READ : BM_REQ_WRITE);
 }
 
 /* Is this failure the core's business? Advice that failed, and read-ahead, are nobody's. */
@@ -125,20 +171,14 @@ static bool is_ours(const struct bio *bio, blk_status_t error)
 	return bm_is_medium(blk_status_to_errno(error));
 }
 
-int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+static noinline int end_failed(struct remap *r, struct bio *bio, blk_status_t error)
 {
-	struct remap *r = ti->private;
 	struct remap_io *io = remap_io_of(bio);
 
 	if (io->state != REMAP_IO_ROUTED)
 		return DM_ENDIO_DONE;
 	remap_section_leave(&r->sections, io->phase);
-	if (likely(!*error)) {
-		if (op_is_write(bio_op(bio)) && io->device == BM_MAIN)
-			bm_main_lives(r->bm);
-		return DM_ENDIO_DONE;
-	}
-	if (!is_ours(bio, *error))
+	if (!is_ours(bio, error))
 		return DM_ENDIO_DONE;
 	bio->bi_iter = io->iter;
 	bio->bi_flags = io->flags;
@@ -147,4 +187,20 @@ int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	io->failed = true;
 	remap_workers_take(r, bio);
 	return DM_ENDIO_INCOMPLETE;
+}
+
+int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct remap *r = ti->private;
+	struct remap_io *io;
+
+	if (unlikely(*error))
+		return end_failed(r, bio, *error);
+	io = remap_io_of(bio);
+	if (unlikely(io->state != REMAP_IO_ROUTED))
+		return DM_ENDIO_DONE;
+	remap_section_leave(&r->sections, io->phase);
+	if (op_is_write(bio_op(bio)) && io->device == BM_MAIN)
+		bm_quick_main_lives(r->bm);
+	return DM_ENDIO_DONE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "task.h"
 
+#include "core/quick.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -299,6 +301,19 @@ static void route_check(const struct task *task, const struct bm_route *route)
 			    (unsigned long long)route->count);
 }
 
+/* What hosts ask first must not promise what the core would not. */
+static void quick_check(const struct host *host, const struct task *task,
+			const struct bm_route *route)
+{
+	u64 at = task->sector + task->at, left = task->count - task->at;
+
+	if (bm_quick_is_on_main(host->bm, at, left) &&
+	    (route->target != BM_TO_MAIN || route->count != left))
+		report_fail("bm_quick_is_on_main(%llu +%llu): but target %d, %llu +%llu",
+			    (unsigned long long)at, (unsigned long long)left, route->target,
+			    (unsigned long long)route->sector, (unsigned long long)route->count);
+}
+
 static void fast_advance(struct host *host, struct task *task)
 {
 	struct bm_route route;
@@ -315,6 +330,7 @@ static void fast_advance(struct host *host, struct task *task)
 	bm_route(host->bm, request_of[task->kind], task->sector + task->at, task->count - task->at,
 		 &route);
 	route_check(task, &route);
+	quick_check(host, task, &route);
 	task->span = route.count;
 	if (route.target == BM_TO_NOBODY && host->plant == PLANT_READ_LOST)
 		route.target = BM_TO_MAIN;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "core/internal.h"
+#include "core/quick.h"
 
 #define SECTORS 20000u
 #define SCRATCH 65536u
@@ -318,6 +318,35 @@ static void a_remap_across_regions_is_found_whole(void **state)
 	}
 }
 
+/*
+ * What hosts ask before they ask bm_route(): a yes is never wrong, and in a region without remaps
+ * it is yes. A range that is held, or beyond the end, or touches two regions is the core's to say.
+ */
+static void a_quick_yes_is_what_the_route_says(void **state)
+{
+	static const u64 remapped[] = { 0, 2047, 4096 + 700, SECTORS - 1 };
+	struct bm_route route;
+	u64 sector, count, i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(run(BM_OP_ADD, remapped[i], 1, 0), 0);
+	for (sector = 0; sector < SECTORS; sector++) {
+		for (count = 1; count <= 4096 && sector + count <= SECTORS; count *= 8) {
+			bm_route(bm, BM_REQ_WRITE, sector, count, &route);
+			if (bm_quick_is_on_main(bm, sector, count))
+				assert_true(route.target == BM_TO_MAIN && route.count == count);
+		}
+	}
+	assert_true(bm_quick_is_on_main(bm, 2048, 2048));
+	assert_false(bm_quick_is_on_main(bm, 2047, 1));
+	assert_false(bm_quick_is_on_main(bm, 4095, 2));
+	assert_false(bm_quick_is_on_main(bm, 1ull << 40, 1));
+	bm->held_count++;
+	assert_false(bm_quick_is_on_main(bm, 2048, 1));
+	bm->held_count--;
+}
+
 /* ---- limbo ---- */
 
 /* A write of 100 whose commit both copies refuse. */
@@ -405,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pass_writes_the_rest_of_a_joined_entry, start, end),
 		cmocka_unit_test_setup_teardown(removal_ahead_of_the_cursor_is_loaded, start, end),
 		cmocka_unit_test_setup_teardown(a_remap_across_regions_is_found_whole, start, end),
+		cmocka_unit_test_setup_teardown(a_quick_yes_is_what_the_route_says, start, end),
 		cmocka_unit_test_setup_teardown(limbo_lasts_as_long_as_reads_begun_in_it, start,
 						end),
 		cmocka_unit_test_setup_teardown(range_is_free_after_a_retry_succeeded_meanwhile,
