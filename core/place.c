@@ -223,6 +223,34 @@ enum bm_verdict bm_prove_life(struct bm *bm, struct bm_op *op)
 	CO_END(op, CO_PLACE);
 }
 
+/* Where the spare must be readable if it is there at all: what has been written most often. */
+static u64 landmark(const struct bm *bm, u32 turn)
+{
+	if (turn < 2)
+		return bm_log_sector(bm, turn, 0);
+	return bm_super_sector(bm->super.spare_sectors, turn - 2);
+}
+
+/*
+ * The same for the spare: what can't be read or written on one that doesn't answer will be there
+ * again when it does. op->state.error; uses the first block of the scratch memory.
+ */
+enum bm_verdict bm_prove_spare(struct bm *bm, struct bm_op *op)
+{
+	struct bm_op_state *st = &op->state;
+
+	CO_BEGIN(op, CO_PLACE);
+	for (st->probes = 0; !st->present && st->probes < 4; st->probes++) {
+		bm_step_io(op, BM_STEP_READ, BM_SPARE, landmark(bm, st->probes),
+			   1u << bm->block_shift);
+		op->step.memory = op->scratch;
+		CO_STEP(op, CO_PLACE);
+		st->present = !op->step.error[0];
+	}
+	st->error = st->present ? 0 : -EIO;
+	CO_END(op, CO_PLACE);
+}
+
 /* ---- where to ---- */
 
 static void step_place(struct bm *bm, struct bm_op *op)

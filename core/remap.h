@@ -229,6 +229,7 @@ struct bm_op_state {
 	bool flush;   /* the spare must be flushed before the commit */
 	bool fixed;   /* the spare block is given, not to be chosen */
 	bool alive;   /* main did something right during this operation */
+	bool present; /* so did the spare */
 	bool probed;
 	bool found, any;
 	bool good[2], failed[2];

@@ -67,6 +67,12 @@ static int may_move(struct bm *bm, struct bm_op *op)
 	return error;
 }
 
+/* Is that device there at all? op->state.error, level CO_PLACE. */
+static enum bm_verdict prove_device(struct bm *bm, struct bm_op *op)
+{
+	return op->state.device == BM_MAIN ? bm_prove_life(bm, op) : bm_prove_spare(bm, op);
+}
+
 static void count_write_error(struct bm *bm, struct bm_op *op)
 {
 	if (op->state.device == BM_MAIN)
@@ -113,11 +119,9 @@ static enum bm_verdict write_piece(struct bm *bm, struct bm_op *op)
 		st->client = st->error;
 		st->error = 0;
 		count_write_error(bm, op);
-		if (st->device == BM_MAIN) {
-			CO_CALL(op, CO_PART, bm_prove_life(bm, op));
-			if (st->error)
-				bm_refused(bm, st->at, st->error);
-		}
+		CO_CALL(op, CO_PART, prove_device(bm, op));
+		if (st->error)
+			bm_refused(bm, st->at, st->error);
 		if (st->error || may_move(bm, op)) {
 			st->error = st->client;
 			CO_RETURN(op, CO_PART);
@@ -313,16 +317,15 @@ static enum bm_verdict read_piece(struct bm *bm, struct bm_op *op)
 			count_read_error(bm, op);
 			if (st->retries++ < bm->policy.read_retries)
 				continue;
-			if (st->device == BM_MAIN) {
-				CO_CALL(op, CO_PART, bm_prove_life(bm, op));
-				if (st->error)
-					CO_RETURN(op, CO_PART);
-			}
+			CO_CALL(op, CO_PART, prove_device(bm, op));
+			if (st->error)
+				CO_RETURN(op, CO_PART);
 			unreadable(bm, op);
 			if (st->nruns + 2 > BM_OP_RUNS)
 				CO_CALL(op, CO_PART, bm_commit_runs(bm, op));
 		} else {
 			st->alive |= st->device == BM_MAIN;
+			st->present |= st->device == BM_SPARE;
 			if (op->kind == BM_OP_READ) {
 				op->step.kind = BM_STEP_COPY;
 				CO_STEP(op, CO_PART);

@@ -357,6 +357,24 @@ static void a_pulled_cable_eats_no_spare_block(void **state)
 	assert_true(event_seen(BM_EV_BREAKER));
 }
 
+static void a_spare_that_does_not_answer_loses_nothing(void **state)
+{
+	(void)state;
+	play_add(&p, 3, 2);
+	disk_fault(&p.host->disk[BM_SPARE],
+		   &(struct disk_fault){ .verbs = DISK_ALL, .error = -EIO, .times = -1 });
+	play(&p, TASK_READ, 3, 2, false, -EIO);
+	play(&p, TASK_WRITE, 3, 1, false, -EIO);
+	play_read(&p, 7, 1);
+	assert_int_equal(now()->mode, BM_MODE_RW);
+	assert_int_equal(now()->pending, 0);
+	assert_int_equal(now()->spare_bad, 0);
+	mend(&p);
+	play_read(&p, 4, 1);
+	play_write(&p, 3, 1);
+	play_read(&p, 3, 1);
+}
+
 /* ---- by hand ---- */
 
 static void add_copies_what_can_be_read_first(void **state)
@@ -536,6 +554,7 @@ int main(void)
 		TEST(without_metadata_the_write_fails_and_the_map_is_read_only),
 		TEST(errors_of_other_kinds_are_passed_on_and_nothing_moves),
 		TEST(a_pulled_cable_eats_no_spare_block),
+		TEST(a_spare_that_does_not_answer_loses_nothing),
 		TEST(add_copies_what_can_be_read_first),
 		TEST(add_maps_what_cant_be_read_as_lost),
 		TEST(remove_copies_back_and_only_then_lets_go),
