@@ -163,7 +163,7 @@ void bm_find_piece(struct bm *bm, struct bm_op *op);
 void bm_go_on(struct bm_op *op, u32 blocks);
 u32 bm_scratch_blocks(const struct bm *bm, const struct bm_op *op);
 enum bm_verdict bm_commit_runs(struct bm *bm, struct bm_op *op);
-enum bm_verdict bm_place(struct bm *bm, struct bm_op *op);      /* level CO_PLACE */
+enum bm_verdict bm_place(struct bm *bm, struct bm_op *op);       /* level CO_PLACE */
 enum bm_verdict bm_prove_life(struct bm *bm, struct bm_op *op);  /* level CO_PLACE */
 enum bm_verdict bm_prove_spare(struct bm *bm, struct bm_op *op); /* level CO_PLACE */
 

@@ -17,7 +17,8 @@ field()
 start()
 {
 	modprobe dm-mod
-	insmod "$DEMO_MODULE"
+	cp "$DEMO_MODULE" /tmp/module.ko # 6.1 may not find the memory to load what is shared live
+	insmod /tmp/module.ko
 	mkdir -p /mnt/demo
 }
 

@@ -221,13 +221,39 @@ void root_links(const struct orders *orders)
 	}
 }
 
-int root_insmod(const char *path)
+/* All of a file, or NULL and errno. */
+static char *file_whole(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+	char *data = NULL;
+	struct stat st;
+	ssize_t n = 1;
 
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &st))
+		data = malloc((size_t)st.st_size + 1);
+	for (*size = 0; data && *size < (size_t)st.st_size && n > 0; *size += n > 0 ? (size_t)n : 0)
+		n = read(fd, data + *size, (size_t)st.st_size - *size);
+	if (n < 0) {
+		free(data);
+		data = NULL;
+	}
+	close(fd);
+	return data;
+}
+
+/*
+ * Not by finit_module(): the kernel would read a file that is shared live into a buffer in one
+ * piece, and 6.1, where its memory has no such piece left, tries for ever.
+ */
+int root_insmod(const char *path)
+{
+	size_t size;
+	char *data = file_whole(path, &size);
+	int err = !data || syscall(SYS_init_module, data, size, "") ? errno : 0;
+
+	free(data);
 	return err;
 }
 

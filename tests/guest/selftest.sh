@@ -8,7 +8,8 @@ case " ${KERNELS-} " in *' uml '*) smp= ;; esac # which has one processor
 # shellcheck disable=SC2086 # none or two words
 guest $smp
 
-selftest=$modules/$BLKMEND_GUEST/dm-remap-selftest.ko
+# shellcheck disable=SC2154 # of lib.sh
+selftest=$work/dm-remap-selftest.ko
 tests=9
 
 # load PARAMETER ...: what it tells is in $work/log, without times.
