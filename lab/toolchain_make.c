@@ -71,8 +71,10 @@ static _Noreturn void become_make(const struct toolchain *tools, const char *see
 	}
 	/* New credentials cleared it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (tools->root)
+	if (tools->root) {
 		setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+		unsetenv("TMPDIR"); /* the host's is not in there */
+	}
 	execvp(argv[0], argv);
 	fprintf(stderr, "blklab: make: %s; `./dev setup` installs what building needs\n",
 		strerror(errno));
