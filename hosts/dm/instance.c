@@ -69,13 +69,26 @@ void remap_instance_remove(struct remap *r)
 	mutex_unlock(&instances_lock);
 }
 
+/* The client has not been told yet, and will ask the new table. */
+static void take_debts(struct remap *r, struct remap *other)
+{
+	int i;
+
+	for (i = BM_MAIN; i <= BM_SPARE; i++)
+		if (bdev_of(r, i) == bdev_of(other, i) && atomic_xchg(&other->flush_owed[i], 0))
+			atomic_set(&r->flush_owed[i], 1);
+}
+
 void remap_instance_take_over(struct remap *r)
 {
 	struct remap *other;
 
 	mutex_lock(&instances_lock);
-	list_for_each_entry(other, &instances, instance)
-		if (other != r && other->md == r->md)
-			remap_unload(other);
+	list_for_each_entry(other, &instances, instance) {
+		if (other == r || other->md != r->md)
+			continue;
+		take_debts(r, other);
+		remap_unload(other);
+	}
 	mutex_unlock(&instances_lock);
 }

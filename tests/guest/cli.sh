@@ -250,7 +250,6 @@ nothing_left
 
 truncate -s 8M "$work/main"
 truncate -s 4M "$work/spare"
-pattern loop 16 | put "$work/main" 0 16
 mke2fs -q -F "$work/main"
 lm=$(losetup -f --show "$work/main") ls=$(losetup -f --show "$work/spare")
 says 0 'is now a spare' blkmend format "$ls" --main "$lm"

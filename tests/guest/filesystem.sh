@@ -62,7 +62,7 @@ prepare()
 
 load()
 {
-	fio --output="$work/fio" --verify=crc32c --verify_fatal=1 --randseed=7 --loops=2 \
+	fio --output="$work/fio" --verify=crc32c --verify_fatal=1 --verify_state_save=0 --randseed=7 --loops=2 \
 		--bsrange=512-64k --rw=randwrite --fallocate=none \
 		--name=direct --filename="$mnt/new-direct" --size=8M --direct=1 --ioengine=libaio \
 		--iodepth=8 \
@@ -80,6 +80,8 @@ both_flushed()
 {
 	before_main=$(flushes "$main") before_spare=$(flushes $spare)
 	"$@"
+	# User Mode Linux's disks are a mapper's, which doesn't count flushes.
+	[ "$BLKMEND_GUEST" != uml ] || return 0
 	[ "$(flushes "$main")" -gt "$before_main" ] && [ "$(flushes $spare)" -gt "$before_spare" ]
 }
 

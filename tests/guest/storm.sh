@@ -25,13 +25,22 @@ table()
 
 seed=${SEED:-1}
 
-# load_begin KEY=VALUE...
+writes_of()
+{
+	awk '{ print $5 }' "/sys/block/$(dmsetup info -c --noheadings -o blkdevname "$1")/stat"
+}
+
+# load_begin KEY=VALUE...: it is at work when this returns.
 load_begin()
 {
 	seed=$((seed + 1))
+	had=$(writes_of $name) tries=0
 	guest-load run "/dev/mapper/$name" seed=$seed workers=6 state="$work/state" "$@" \
 		>"$work/load" 2>&1 &
 	load=$!
+	until [ "$(writes_of $name)" -gt $((had + 50)) ] || [ $((tries += 1)) -gt 600 ]; do
+		sleep 0.1
+	done
 }
 
 # It ends well only if all that it ever read back was right and no request failed.
@@ -146,7 +155,6 @@ same 'its metadata is clean' 'bad0 0 bad1 0 super_bad0 0 super_bad1 0' \
 # ---- going ----
 
 load_begin used=1 admin=$name
-sleep 1
 check 'told to go when its users have' dmsetup remove --deferred $name
 load_end 'a load whose device is to go'
 what='it goes when its users have'
@@ -157,7 +165,6 @@ create $name
 all_there 'after it went' used=1
 
 load_begin used=1 admin=$name
-sleep 1
 what='it is removed by force, under load'
 dmsetup remove --force $name 2>/dev/null || :
 same 'then it is a device that fails' error "$(dmsetup table $name | cut -d ' ' -f 3)"
