@@ -34,7 +34,7 @@ static const struct verb verbs[] = {
 	  true },
 	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
 	  "change where a disk fails, while the guest runs" },
-	{ "uml", verb_uml, "[--rebuild]", "build a User Mode Linux that finds bugs" },
+	{ "uml", verb_uml, "[--plain] [--rebuild]", "build a User Mode Linux that finds bugs" },
 	{ "selftest", verb_selftest, "[--quick|--boots N] [OPTION...]",
 	  "is the lab itself to be trusted?", true },
 	{ "clean", verb_clean, "[--all]", "remove what is cached" },

@@ -186,18 +186,18 @@ static int find_path(const char *path, struct kernel *kernel)
 	return err;
 }
 
-static int find_uml(struct kernel *kernel)
+static int find_uml(const char *name, struct kernel *kernel)
 {
-	int err = uml_build(false);
+	int err = uml_build(name, false);
 
 	if (err)
 		return err;
 	kernel->uml = true;
-	kernel->image = cache_path("uml/linux");
-	kernel->release = line_of(cache_path("uml/release"));
-	kernel->modules = if_modules(cache_path("uml/modules"));
-	kernel->map = if_there(cache_path("uml/System.map"));
-	kernel->config = if_there(cache_path("uml/config"));
+	kernel->image = cache_path("%s/linux", name);
+	kernel->release = line_of(cache_path("%s/release", name));
+	kernel->modules = if_modules(cache_path("%s/modules", name));
+	kernel->map = if_there(cache_path("%s/System.map", name));
+	kernel->config = if_there(cache_path("%s/config", name));
 	return 0;
 }
 
@@ -223,8 +223,8 @@ int kernel_find(const char *name, struct kernel *kernel)
 	*kernel = (struct kernel){ .name = must_strdup(name) };
 	if (stock_is(name)) {
 		err = find_stock(name, kernel);
-	} else if (!strcmp(name, "uml")) {
-		err = find_uml(kernel);
+	} else if (uml_is(name)) {
+		err = find_uml(name, kernel);
 	} else if (!strcmp(name, "debug") || !strncmp(name, "debug-", 6)) {
 		err = find_debug(name, kernel);
 	} else if (strchr(name, '/') || !access(name, F_OK)) {
@@ -232,9 +232,10 @@ int kernel_find(const char *name, struct kernel *kernel)
 		err = find_path(path ? path : name, kernel);
 		free(path);
 	} else {
-		complain("there is no kernel '%s': there are 6.1, 6.12, 7.2, uml, debug, and any "
-			 "bzImage or vmlinux by its path; `blklab kernels` lists them",
-			 name);
+		complain(
+			"there is no kernel '%s': there are 6.1, 6.12, 7.2, uml, uml-plain, debug, and any "
+			"bzImage or vmlinux by its path; `blklab kernels` lists them",
+			name);
 		err = -ENOENT;
 	}
 	if (err)

@@ -45,15 +45,19 @@ static int is_debug(const struct dirent *entry)
 static json_t *rows_make(void)
 {
 	char *debug = format("%s/debug", cache_dir()), *image;
-	char *uml = format("%s/uml/linux", cache_dir());
+	static const char *const umls[] = { "uml", "uml-plain", NULL };
 	json_t *rows = json_array();
 	struct dirent **entry;
 	int n, i;
 
 	for (i = 0; kernel_names[i]; i++)
 		row_add(rows, kernel_names[i], stock_directory(kernel_names[i]), "vmlinuz");
-	if (!access(uml, R_OK))
-		row_add(rows, "uml", format("%s/uml", cache_dir()), "linux");
+	for (i = 0; umls[i]; i++) {
+		image = format("%s/%s/linux", cache_dir(), umls[i]);
+		if (!access(image, R_OK))
+			row_add(rows, umls[i], format("%s/%s", cache_dir(), umls[i]), "linux");
+		free(image);
+	}
 	n = scandir(debug, &entry, is_debug, alphasort);
 	for (i = 0; i < n; i++) {
 		image = format("%s/%s/vmlinux", debug, entry[i]->d_name);
@@ -66,7 +70,6 @@ static json_t *rows_make(void)
 	if (n >= 0)
 		free(entry);
 	free(debug);
-	free(uml);
 	return rows;
 }
 

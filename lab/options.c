@@ -35,7 +35,7 @@ enum {
 };
 
 const char machine_help[] =
-	"  --kernel NAME|PATH     6.1, 6.12 (if not said), 7.2, uml, or a bzImage or vmlinux\n"
+	"  --kernel NAME|PATH     6.1, 6.12 (if not said), 7.2, uml, uml-plain, bzImage or vmlinux\n"
 	"  --debug-kernel KIND    one built with kasan, kcsan or lockdep\n"
 	"  --disk SPEC            size=64M,name=main,bad=1000-1007:rw,slow=10M,log=FILE,serial=S,\n"
 	"                         bs=4096,bus=virtio|scsi|nvme,file=PATH,ro: /dev/lab/NAME there\n"

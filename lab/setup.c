@@ -39,7 +39,7 @@ static int check(const char *name)
 {
 	if (*name == '-')
 		complain("setup has no option %s; see `blklab setup --help`", name);
-	else if (!strcmp(name, "uml") || !strncmp(name, "debug", 5))
+	else if (!strncmp(name, "uml", 3) || !strncmp(name, "debug", 5))
 		complain("%s is not fetched but built: `blklab uml --help` says how", name);
 	else if (!stock_is(name))
 		complain("there is no kernel '%s' to fetch: there are 6.1, 6.12 and 7.2", name);

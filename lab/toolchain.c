@@ -276,7 +276,7 @@ static int find_local(struct toolchain *tools)
 {
 	bool debug = !strncmp(tools->kernel, "debug-", 6);
 
-	tools->headers = tools->uml ? cache_path("uml/build")
+	tools->headers = tools->uml ? cache_path("%s/build", tools->kernel)
 			 : debug    ? cache_path("debug/%s/build", tools->kernel)
 				    : format("/lib/modules/%s/build", tools->release);
 	if (!access(tools->headers, R_OK))
