@@ -16,7 +16,7 @@
 #include "selftest_scatter.h"
 
 #define AT_ONCE     64u     /* lookups in one read-side section */
-#define QUIET_FINDS 200000u /* of each reader, before writing begins */
+#define QUIET_FINDS 50000u /* of each reader, before writing begins */
 
 struct reader {
 	struct task_struct *task;
