@@ -15,7 +15,7 @@
 
 #include "selftest_scatter.h"
 
-#define AT_ONCE     64u     /* lookups in one read-side section */
+#define AT_ONCE     64u    /* lookups in one read-side section */
 #define QUIET_FINDS 50000u /* of each reader, before writing begins */
 
 struct reader {
