@@ -81,12 +81,31 @@ static int choose_super(struct bm *bm, struct bm_op *op)
 	return 0;
 }
 
+/*
+ * Is this the main that the spare was made for? Where nothing is recorded nobody can tell, so it
+ * is; who says accept wants from then on to know.
+ */
+static int match_identity(struct bm *bm, bool *changed)
+{
+	bool accept = bm->config.flags & BM_ACCEPT_MAIN;
+	struct bm_super *s = &bm->super;
+
+	if (!bm->identity[0] || !memcmp(bm->identity, s->main_identity, sizeof(bm->identity)))
+		return 0;
+	if (!accept)
+		return s->main_identity[0] ? -ESTALE : 0;
+	memcpy(s->main_identity, bm->identity, sizeof(bm->identity));
+	*changed = true;
+	return 0;
+}
+
 /* Does the spare belong to this main, and are both as large as they were? */
 static int match(struct bm *bm, bool *changed)
 {
 	const struct bm_config *c = &bm->config;
 	struct bm_super *s = &bm->super;
 	u64 main_sectors = c->main_sectors & ~(u64)((s->block_size >> BM_SECTOR_SHIFT) - 1);
+	int error;
 
 	*changed = false;
 	if (c->spare_sectors < s->spare_sectors)
@@ -95,13 +114,9 @@ static int match(struct bm *bm, bool *changed)
 		return -EINVAL;
 	if (!c->main_sectors)
 		return 0;
-	if (bm->identity[0] && s->main_identity[0] &&
-	    memcmp(bm->identity, s->main_identity, sizeof(bm->identity))) {
-		if (!(c->flags & BM_ACCEPT_MAIN))
-			return -ESTALE;
-		memcpy(s->main_identity, bm->identity, sizeof(bm->identity));
-		*changed = true;
-	}
+	error = match_identity(bm, changed);
+	if (error)
+		return error;
 	if (main_sectors < s->main_sectors)
 		return -ERANGE;
 	if (main_sectors > s->main_sectors) {

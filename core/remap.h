@@ -54,7 +54,7 @@ struct bm;
 enum bm_flags {
 	BM_READ_ONLY = 1 << 0,    /* write nothing at all, to main or spare */
 	BM_ACCEPT_GROWN = 1 << 1, /* main is larger than recorded: record the new size */
-	BM_ACCEPT_MAIN = 1 << 2,  /* main's identity differs: record the new one */
+	BM_ACCEPT_MAIN = 1 << 2,  /* main's identity differs, or none is recorded: record it */
 	BM_ACCEPT_FOREIGN =
 		1 << 3, /* superblock 0 was overwritten: go by superblock 1, rewrite 0 */
 };

@@ -100,17 +100,24 @@ static int run(enum bm_op_kind kind, u64 sector, u64 count, u32 flags)
 	return finish(&op);
 }
 
-static void create(void)
+static void create_as(const char *identity, u32 flags)
 {
 	const struct bm_config config = {
 		.main_sectors = SECTORS,
 		.spare_sectors = SECTORS,
 		.block_size = 512,
+		.identity = identity,
+		.flags = flags,
 		.mem = { NULL, get, put, put },
 	};
 
 	bm_destroy(bm);
 	assert_int_equal(bm_create(&config, &bm), 0);
+}
+
+static void create(void)
+{
+	create_as("", 0);
 }
 
 static void reopen(void)
@@ -428,6 +435,28 @@ static void format_after_a_failed_opening(void **state)
 	assert_int_equal(run(BM_OP_ADD, 1, 1, 0), 0);
 }
 
+static int open_as(const char *identity, u32 flags)
+{
+	create_as(identity, flags);
+	return run(BM_OP_OPEN, 0, 0, 0);
+}
+
+/* Of whom nothing is known anybody may be; once it is recorded who main is, no other may. */
+static void identity_is_recorded_when_accepted(void **state)
+{
+	(void)state;
+	assert_int_equal(open_as("one", 0), 0);
+	assert_string_equal(bm->super.main_identity, "");
+	assert_int_equal(open_as("one", BM_ACCEPT_MAIN), 0);
+	assert_int_equal(open_as("other", 0), -ESTALE);
+	assert_int_equal(open_as("", 0), 0);
+	assert_string_equal(bm->super.main_identity, "one");
+	assert_int_equal(open_as("other", BM_ACCEPT_MAIN), 0);
+	assert_int_equal(open_as("one", 0), -ESTALE);
+	assert_int_equal(open_as("", BM_ACCEPT_MAIN), 0);
+	assert_string_equal(bm->super.main_identity, "other");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(range_is_free_after_a_retry_succeeded_meanwhile,
 						start, end),
 		cmocka_unit_test_setup_teardown(format_after_a_failed_opening, start, end),
+		cmocka_unit_test_setup_teardown(identity_is_recorded_when_accepted, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
