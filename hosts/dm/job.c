@@ -151,21 +151,31 @@ struct remap_job *remap_job_create(struct remap *r)
 		return NULL;
 	job->r = r;
 	init_completion(&job->ready);
-	for (i = 0; i < ARRAY_SIZE(job->slot); i++)
-		init_completion(&job->slot[i].done);
+	for (i = 0; i < ARRAY_SIZE(job->slot); i++) {
+		job->slot[i] = kzalloc(sizeof(*job->slot[i]), GFP_KERNEL);
+		if (!job->slot[i])
+			goto err_destroy;
+		init_completion(&job->slot[i]->done);
+	}
 	/* Pages of its own: some controllers want more alignment than kmalloc() gives. */
 	job->scratch = (void *)__get_free_pages(GFP_KERNEL, get_order(REMAP_SCRATCH));
-	if (!job->scratch) {
-		kfree(job);
-		return NULL;
-	}
+	if (!job->scratch)
+		goto err_destroy;
 	return job;
+
+err_destroy:
+	remap_job_destroy(job);
+	return NULL;
 }
 
 void remap_job_destroy(struct remap_job *job)
 {
+	unsigned int i;
+
 	if (!job)
 		return;
+	for (i = 0; i < ARRAY_SIZE(job->slot); i++)
+		kfree(job->slot[i]);
 	free_pages((unsigned long)job->scratch, get_order(REMAP_SCRATCH));
 	kfree(job);
 }

@@ -70,7 +70,7 @@ static u32 slot_fill(struct remap_slot *slot, struct block_device *bdev, blk_opf
 static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
 {
 	u32 length = step->count << SECTOR_SHIFT, done = 0;
-	struct remap_slot *slot = &job->slot[0];
+	struct remap_slot *slot = job->slot[0];
 	int err = 0;
 
 	while (done < length && !err) {
@@ -89,7 +89,7 @@ static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_
 /* The client's bio was given back by a driver; its iterator is the one of when it was mapped. */
 static int client_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
 {
-	struct remap_slot *slot = &job->slot[0];
+	struct remap_slot *slot = job->slot[0];
 	struct bio *bio = &slot->bio;
 	int err;
 
@@ -170,15 +170,15 @@ static void step_log(struct remap_job *job, struct bm_step *step)
 
 	for (i = 0; i < 2; i++) {
 		step->error[i] = -EIO;
-		if (slot_fill(&job->slot[i], bdev_of(job, BM_SPARE), opf, step->memory, length) ==
+		if (slot_fill(job->slot[i], bdev_of(job, BM_SPARE), opf, step->memory, length) ==
 		    length)
 			step->error[i] = 0;
 		if (!step->error[i])
-			slot_submit(&job->slot[i], sector[i]);
+			slot_submit(job->slot[i], sector[i]);
 	}
 	for (i = 0; i < 2; i++)
 		if (!step->error[i])
-			step->error[i] = slot_wait(&job->slot[i]);
+			step->error[i] = slot_wait(job->slot[i]);
 }
 
 void remap_step_run(struct remap_job *job, struct bm_step *step)

@@ -11,11 +11,11 @@
 /* Scratch memory is contiguous; of what the core got from vmalloc() each page is one. */
 #define REMAP_STEP_VECS 17
 
-/* One bio of ours at a time. */
+/* One bio of ours at a time; it is last, for in some kernels it ends in an array without a size. */
 struct remap_slot {
-	struct bio bio;
-	struct bio_vec vecs[REMAP_STEP_VECS];
 	struct completion done;
+	struct bio_vec vecs[REMAP_STEP_VECS];
+	struct bio bio;
 };
 
 struct remap_job {
@@ -24,7 +24,7 @@ struct remap_job {
 	void *scratch;      /* REMAP_SCRATCH bytes */
 	struct completion ready;
 	int erase_error; /* of a secure erase, which is no advice */
-	struct remap_slot slot[2];
+	struct remap_slot *slot[2];
 };
 
 /* Do it and set step->error[]. May sleep; allocates nothing but for zeroing and discarding. */
