@@ -65,7 +65,7 @@ compare()
 			split($1, kind, ":")
 			printf "| %-22s | %-9s | %4s | %2s | %7d | %7d | %5.3f | %5.3f-%5.3f | %s %-6s |\n",
 				what, kind[1], kind[2], kind[3], $2, $3, $4, $5, $6, aim,
-				$4 >= aim ? "met" : "missed"
+				($4 >= aim) ? "met" : "missed"
 		}'
 }
 
