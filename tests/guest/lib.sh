@@ -39,7 +39,7 @@ guest_run()
 	if [ "$kernel" = uml ]; then
 		uml_run "$@"
 	else
-		blklab run --kernel "$kernel" --timeout "${GUEST_TIMEOUT:-120}" "$@"
+		blklab run --kernel "$kernel" --timeout "${GUEST_TIMEOUT:-300}" "$@"
 	fi
 }
 
@@ -73,7 +73,7 @@ uml_run()
 	done
 	export BAD_DISKS
 	blklab build "$top/lab/modules/bad_disk" --kernel uml --output "$modules" >/dev/null
-	blklab run --kernel uml --timeout "${GUEST_TIMEOUT:-120}" "$@"
+	blklab run --kernel uml --timeout "${GUEST_TIMEOUT:-300}" "$@"
 }
 
 host_setup()
