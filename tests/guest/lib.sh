@@ -19,6 +19,9 @@ what=
 # Where blklab puts the module for a kernel: into build/, so that the tree stays clean.
 modules=${BUILD_DIR:-$top/build}/modules
 
+# Those of lab/modules that a test wants besides: words, set before guest().
+lab_modules=
+
 # The files that starting these programs takes.
 programs='dmsetup dd awk sed grep cmp head cut blockdev cat sh'
 
@@ -30,12 +33,23 @@ program_files()
 	ldd "$@" | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u | xargs readlink -f
 }
 
+# modules_build KERNEL DIRECTORY ...
+modules_build()
+{
+	for directory in "$@"; do
+		[ "$directory" = "$1" ] || (
+			flock 9
+			blklab build "$top/$directory" --kernel "$1" --output "$modules" >/dev/null
+		) 9>"$modules/lock" || return 1
+	done
+}
+
 guest_run()
 {
 	kernel=$1
 	shift
-	(flock 9 && blklab build "$top/hosts/dm" --kernel "$kernel" --output "$modules" >/dev/null) \
-		9>"$modules/lock" || return 1
+	# shellcheck disable=SC2046 # one word a module
+	modules_build "$kernel" hosts/dm $(printf 'lab/modules/%s ' $lab_modules) || return 1
 	if [ "$kernel" = uml ]; then
 		uml_run "$@"
 	else
@@ -72,7 +86,7 @@ uml_run()
 		n=$((n - 1))
 	done
 	export BAD_DISKS
-	blklab build "$top/lab/modules/bad_disk" --kernel uml --output "$modules" >/dev/null
+	modules_build uml lab/modules/bad_disk || return 1
 	blklab run --kernel uml --timeout "${GUEST_TIMEOUT:-300}" "$@"
 }
 
