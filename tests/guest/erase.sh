@@ -4,7 +4,7 @@
 # where both can do it. A flush of what was written is not enough for it: see lab/modules/erase_disk,
 # whose erased blocks can be told from all others.
 . "$(dirname "$0")/lib.sh"
-lab_modules=erase_disk
+lab_modules=lab/modules/erase_disk
 guest --disk size=8M,name=plain
 
 insmod "$work/erase_disk.ko"

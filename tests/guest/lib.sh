@@ -19,7 +19,7 @@ what=
 # Where blklab puts the module for a kernel: into build/, so that the tree stays clean.
 modules=${BUILD_DIR:-$top/build}/modules
 
-# Those of lab/modules that a test wants besides: words, set before guest().
+# Directories of more modules that a test wants, set before guest().
 lab_modules=
 
 # The files that starting these programs takes.
@@ -48,8 +48,8 @@ guest_run()
 {
 	kernel=$1
 	shift
-	# shellcheck disable=SC2046 # one word a module
-	modules_build "$kernel" hosts/dm $(printf 'lab/modules/%s ' $lab_modules) || return 1
+	# shellcheck disable=SC2086 # one word a module
+	modules_build "$kernel" hosts/dm $lab_modules || return 1
 	if [ "$kernel" = uml ]; then
 		uml_run "$@"
 	else
