@@ -5,6 +5,8 @@
 
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/dm-io.h>
+#include <linux/ioprio.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/version.h>
@@ -25,6 +27,20 @@ static inline bool remap_table_writes(struct dm_target *ti)
 	return dm_table_get_mode(ti->table) & BLK_OPEN_WRITE;
 #else
 	return dm_table_get_mode(ti->table) & FMODE_WRITE;
+#endif
+}
+
+/* The Kbuild file looks which of its parameters dm_io() has. *unsupported: where it tells those. */
+static inline int remap_dm_io(struct dm_io_request *request, unsigned int count,
+			      struct dm_io_region *regions, unsigned long *failed,
+			      unsigned long *unsupported)
+{
+#if defined(REMAP_DM_IO_UNSUP)
+	return dm_io(request, count, regions, failed, unsupported, IOPRIO_DEFAULT);
+#elif defined(REMAP_DM_IO_IOPRIO)
+	return dm_io(request, count, regions, failed, IOPRIO_DEFAULT);
+#else
+	return dm_io(request, count, regions, failed);
 #endif
 }
 

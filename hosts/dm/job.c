@@ -70,13 +70,24 @@ void remap_idle_work(struct remap *r)
 
 /* ---- operations ---- */
 
+static bool op_is_loading(const struct bm_op *op)
+{
+	return op->kind == BM_OP_OPEN || op->kind == BM_OP_FORMAT;
+}
+
+/* Of which all that is read and written is metadata. */
+static bool op_is_metadata(const struct bm_op *op)
+{
+	return op_is_loading(op) || op->kind == BM_OP_CHECK || op->kind == BM_OP_UPDATE;
+}
+
 /*
  * Who waits for memory may wait for a page to be written, to a swap or a file on this very device,
  * by a request that needs the core, which we hold. Only loading, before all requests, can wait.
  */
 static enum bm_verdict op_advance(struct bm *bm, struct bm_op *op)
 {
-	bool loading = op->kind == BM_OP_OPEN || op->kind == BM_OP_FORMAT;
+	bool loading = op_is_loading(op);
 	unsigned int flags = loading ? memalloc_noio_save() : memalloc_noreclaim_save();
 	enum bm_verdict verdict = bm_advance(bm, op);
 
@@ -109,6 +120,7 @@ int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client)
 	unsigned int noio = memalloc_noio_save();
 
 	job->client = client;
+	job->metadata = op_is_metadata(op);
 	job->erase_error = 0;
 	op->host = job;
 	op->scratch = job->scratch;
@@ -137,6 +149,7 @@ int remap_job_read(struct remap_job *job, enum bm_device device, u64 sector, u32
 	};
 
 	job->client = NULL;
+	job->metadata = true;
 	remap_step_run(job, &step);
 	*memory = job->scratch;
 	return step.error[0];
@@ -145,37 +158,25 @@ int remap_job_read(struct remap_job *job, enum bm_device device, u64 sector, u32
 struct remap_job *remap_job_create(struct remap *r)
 {
 	struct remap_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
-	unsigned int i;
 
 	if (!job)
 		return NULL;
 	job->r = r;
 	init_completion(&job->ready);
-	for (i = 0; i < ARRAY_SIZE(job->slot); i++) {
-		job->slot[i] = kzalloc(sizeof(*job->slot[i]), GFP_KERNEL);
-		if (!job->slot[i])
-			goto err_destroy;
-		init_completion(&job->slot[i]->done);
-	}
+	init_completion(&job->done);
 	/* Pages of its own: some controllers want more alignment than kmalloc() gives. */
 	job->scratch = (void *)__get_free_pages(GFP_KERNEL, get_order(REMAP_SCRATCH));
-	if (!job->scratch)
-		goto err_destroy;
+	if (!job->scratch) {
+		kfree(job);
+		return NULL;
+	}
 	return job;
-
-err_destroy:
-	remap_job_destroy(job);
-	return NULL;
 }
 
 void remap_job_destroy(struct remap_job *job)
 {
-	unsigned int i;
-
 	if (!job)
 		return;
-	for (i = 0; i < ARRAY_SIZE(job->slot); i++)
-		kfree(job->slot[i]);
 	free_pages((unsigned long)job->scratch, get_order(REMAP_SCRATCH));
 	kfree(job);
 }

@@ -7,6 +7,7 @@
 
 #include "compat.h"
 #include "map.h"
+#include "metadata.h"
 #include "target.h"
 
 static struct block_device *bdev_of(const struct remap_job *job, enum bm_device device)
@@ -14,31 +15,26 @@ static struct block_device *bdev_of(const struct remap_job *job, enum bm_device 
 	return job->r->dev[device]->bdev;
 }
 
-static void slot_end_io(struct bio *bio)
+static void job_end_io(struct bio *bio)
 {
-	struct remap_slot *slot = bio->bi_private;
+	struct remap_job *job = bio->bi_private;
 
-	complete(&slot->done);
+	complete(&job->done);
 }
 
-static void slot_submit(struct remap_slot *slot, u64 sector)
+static int job_submit_wait(struct remap_job *job, u64 sector)
 {
-	struct bio *bio = &slot->bio;
-
-	bio->bi_iter.bi_sector = sector;
-	bio->bi_private = slot;
-	bio->bi_end_io = slot_end_io;
-	reinit_completion(&slot->done);
-	submit_bio(bio);
-}
-
-static int slot_wait(struct remap_slot *slot)
-{
+	struct bio *bio = &job->bio;
 	int err;
 
-	wait_for_completion_io(&slot->done);
-	err = blk_status_to_errno(slot->bio.bi_status);
-	bio_uninit(&slot->bio);
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_private = job;
+	bio->bi_end_io = job_end_io;
+	reinit_completion(&job->done);
+	submit_bio(bio);
+	wait_for_completion_io(&job->done);
+	err = blk_status_to_errno(bio->bi_status);
+	bio_uninit(bio);
 	return err;
 }
 
@@ -49,18 +45,18 @@ static struct page *page_of(const void *memory)
 	return is_vmalloc_addr(memory) ? vmalloc_to_page(memory) : virt_to_page(memory);
 }
 
-/* As much of `length` bytes of memory as the slot takes; how much. */
-static u32 slot_fill(struct remap_slot *slot, struct block_device *bdev, blk_opf_t opf,
-		     void *memory, u32 length)
+/* As much of `length` bytes of memory as the bio takes; how much. */
+static u32 job_fill(struct remap_job *job, struct block_device *bdev, blk_opf_t opf, void *memory,
+		    u32 length)
 {
 	u32 filled = 0;
 
-	bio_init(&slot->bio, bdev, slot->vecs, REMAP_STEP_VECS, opf);
+	bio_init(&job->bio, bdev, job->vecs, REMAP_STEP_VECS, opf);
 	while (filled < length) {
 		u8 *at = (u8 *)memory + filled;
 		u32 n = min_t(u32, length - filled, PAGE_SIZE - offset_in_page(at));
 
-		if (bio_add_page(&slot->bio, page_of(at), n, offset_in_page(at)) < n)
+		if (bio_add_page(&job->bio, page_of(at), n, offset_in_page(at)) < n)
 			break;
 		filled += n;
 	}
@@ -70,15 +66,13 @@ static u32 slot_fill(struct remap_slot *slot, struct block_device *bdev, blk_opf
 static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
 {
 	u32 length = step->count << SECTOR_SHIFT, done = 0;
-	struct remap_slot *slot = job->slot[0];
 	int err = 0;
 
 	while (done < length && !err) {
-		u32 n = slot_fill(slot, bdev_of(job, step->device), opf, (u8 *)step->memory + done,
-				  length - done);
+		u32 n = job_fill(job, bdev_of(job, step->device), opf, (u8 *)step->memory + done,
+				 length - done);
 
-		slot_submit(slot, step->sector + (done >> SECTOR_SHIFT));
-		err = slot_wait(slot);
+		err = job_submit_wait(job, step->sector + (done >> SECTOR_SHIFT));
 		done += n;
 	}
 	return err;
@@ -89,8 +83,7 @@ static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_
 /* The client's bio was given back by a driver; its iterator is the one of when it was mapped. */
 static int client_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
 {
-	struct remap_slot *slot = job->slot[0];
-	struct bio *bio = &slot->bio;
+	struct bio *bio = &job->bio;
 	int err;
 
 	err = bio_init_clone(bdev_of(job, step->device), bio, job->client, GFP_NOIO);
@@ -100,8 +93,7 @@ static int client_io(struct remap_job *job, const struct bm_step *step, blk_opf_
 	bio->bi_iter = remap_io_of(job->client)->iter;
 	bio_advance(bio, step->offset);
 	bio->bi_iter.bi_size = step->count << SECTOR_SHIFT;
-	slot_submit(slot, step->sector);
-	return slot_wait(slot);
+	return job_submit_wait(job, step->sector);
 }
 
 static void client_copy(struct remap_job *job, const struct bm_step *step)
@@ -124,6 +116,8 @@ static int step_io(struct remap_job *job, const struct bm_step *step, enum req_o
 {
 	blk_opf_t opf = op | REQ_SYNC | (step->fua ? REQ_FUA : 0);
 
+	if (job->metadata)
+		return remap_metadata_io(job->r, step, opf);
 	return step->memory ? memory_io(job, step, opf) : client_io(job, step, opf);
 }
 
@@ -160,27 +154,6 @@ static int step_discard(struct remap_job *job, const struct bm_step *step)
 	return err == -EOPNOTSUPP ? 0 : err; /* advice that can't be taken */
 }
 
-/* Both copies at once: what is durable in one of them is committed. */
-static void step_log(struct remap_job *job, struct bm_step *step)
-{
-	const blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META | REQ_PRIO | REQ_FUA;
-	const u64 sector[2] = { step->sector, step->sector2 };
-	u32 length = step->count << SECTOR_SHIFT;
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		step->error[i] = -EIO;
-		if (slot_fill(job->slot[i], bdev_of(job, BM_SPARE), opf, step->memory, length) ==
-		    length)
-			step->error[i] = 0;
-		if (!step->error[i])
-			slot_submit(job->slot[i], sector[i]);
-	}
-	for (i = 0; i < 2; i++)
-		if (!step->error[i])
-			step->error[i] = slot_wait(job->slot[i]);
-}
-
 void remap_step_run(struct remap_job *job, struct bm_step *step)
 {
 	int err = 0;
@@ -202,7 +175,7 @@ void remap_step_run(struct remap_job *job, struct bm_step *step)
 		err = step_flush(job, step->device);
 		break;
 	case BM_STEP_LOG:
-		step_log(job, step);
+		remap_metadata_log(job->r, step);
 		return;
 	case BM_STEP_COPY:
 		client_copy(job, step);

@@ -11,23 +11,21 @@
 /* Scratch memory is contiguous; of what the core got from vmalloc() each page is one. */
 #define REMAP_STEP_VECS 17
 
-/* One bio of ours at a time; it is last, for in some kernels it ends in an array without a size. */
-struct remap_slot {
+struct remap_job {
+	struct remap *r;
+	struct bio *client; /* whose data steps without memory are about, or NULL */
+	bool metadata;      /* of which all other steps are */
+	void *scratch;      /* REMAP_SCRATCH bytes */
+	struct completion ready;
+	int erase_error; /* of a secure erase, which is no advice */
+	/* One bio of ours at a time; last, for in some kernels it ends in an array without a size.
+	 */
 	struct completion done;
 	struct bio_vec vecs[REMAP_STEP_VECS];
 	struct bio bio;
 };
 
-struct remap_job {
-	struct remap *r;
-	struct bio *client; /* whose data steps without memory are about, or NULL */
-	void *scratch;      /* REMAP_SCRATCH bytes */
-	struct completion ready;
-	int erase_error; /* of a secure erase, which is no advice */
-	struct remap_slot *slot[2];
-};
-
-/* Do it and set step->error[]. May sleep; allocates nothing but for zeroing and discarding. */
+/* Do it and set step->error[]. May sleep; waits for no memory but for zeroing and discarding. */
 void remap_step_run(struct remap_job *job, struct bm_step *step);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "compat.h"
 #include "map.h"
+#include "metadata.h"
 #include "target.h"
 
 /* To the letter, as the other lines that docs/DM.md lists. */
@@ -22,6 +23,7 @@ static void remap_free(struct remap *r)
 	remap_news_stop(r);
 	if (r->bm)
 		remap_unload(r);
+	remap_metadata_destroy(r);
 	remap_sections_destroy(&r->sections);
 	kfree(r);
 }
@@ -41,8 +43,8 @@ static struct remap *remap_alloc(struct dm_target *ti)
 	INIT_LIST_HEAD(&r->instance);
 	remap_news_init(r);
 	r->admin_job = remap_job_create(r);
-	if (!r->admin_job || remap_sections_init(&r->sections) || remap_workers_create(r) ||
-	    remap_scrub_create(r)) {
+	if (!r->admin_job || remap_sections_init(&r->sections) || remap_metadata_init(r) ||
+	    remap_workers_create(r) || remap_scrub_create(r)) {
 		remap_free(r);
 		return NULL;
 	}

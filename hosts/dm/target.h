@@ -77,8 +77,9 @@ struct remap {
 	struct rw_semaphore idle;
 	bool running;
 
-	struct mutex admin;          /* messages that change something, one at a time */
-	struct remap_job *admin_job; /* of messages and of loading */
+	struct dm_io_client *metadata; /* metadata.h */
+	struct mutex admin;            /* messages that change something, one at a time */
+	struct remap_job *admin_job;   /* of messages and of loading */
 	struct remap_scrub *scrub;
 
 	struct list_head instance; /* instance.c */
