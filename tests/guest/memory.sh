@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-500}
 [ -n "${BLKMEND_GUEST-}" ] || [ -n "${FULL-}" ] || { echo 'it takes minutes: FULL=1'; exit 77; }
-guest --smp 2 --mem 256M --disk size=96M,name=main --disk size=16M,name=spare \
+guest --smp 2 --mem 192M --disk size=96M,name=main --disk size=16M,name=spare \
 	--disk size=256M,name=swap,bs=4096 --disk size=300M,name=swap-spare,bs=4096
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -21,7 +21,7 @@ mkfs.ext4 -q /dev/mapper/files
 mount /dev/mapper/files "$mnt"
 mkswap /dev/mapper/swap >/dev/null
 swapon /dev/mapper/swap
-mount -t tmpfs -o size=240M none "$work/memory"
+mount -t tmpfs -o size=160M none "$work/memory"
 
 # Nothing of the swap takes a write: no page of memory is freed unless one moves to the spare.
 blklab fault swap add 0-524287:w
@@ -32,14 +32,14 @@ load()
 {
 	fio --output="$work/fio" --verify=crc32c --verify_fatal=1 --verify_state_save=0 \
 		--fallocate=none --bs=64k \
-		--name=memory --filename="$work/memory/file" --size=220M --rw=write \
-		--name=dirty --filename="$mnt/file" --size=48M --rw=randwrite
+		--name=memory --filename="$work/memory/file" --size=140M --rw=write \
+		--name=dirty --filename="$mnt/file" --size=24M --rw=randwrite
 }
 
 check 'data in memory and on the filesystem is verified' load || cat "$work/fio"
 rm "$work/memory/file"
 what='the swap was used'
-[ "$(awk '/^pswpout/ { print $2 }' /proc/vmstat)" -gt 10000 ] && ok || fail 'hardly'
+[ "$(awk '/^pswpout/ { print $2 }' /proc/vmstat)" -gt 5000 ] && ok || fail 'hardly'
 what='what failed moved'
 [ "$(field swap 13)" -gt 10000 ] && [ "$(field files 13)" -gt 50 ] && ok || fail "$(dmsetup status)"
 same 'and nothing is lost' 'rw 0 rw 0' \
