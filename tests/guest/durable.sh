@@ -96,11 +96,12 @@ tells()
 	fi
 }
 
+kernels_with_logs
 host_setup
 work=$(mktemp -d "${TMPDIR:-/tmp}/durable.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 both='f*(lf*m|mf*l)f+'
-for kernel in ${KERNELS:-6.1 6.12 7.2}; do
+for kernel in $KERNELS; do
 	before=$failures what="$kernel: the guest"
 	guest_run "$kernel" --disk "size=5M,name=main,bad=1000:w,bad=1300:rw,log=$work/main.log" \
 		--disk "size=5M,name=spare,log=$work/spare.log" \

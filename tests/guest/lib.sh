@@ -57,8 +57,8 @@ guest_run()
 	fi
 }
 
-# What User Mode Linux's disks can't do, the module bad_disk does in the guest: a word for each
-# disk, NAME, or NAME=RANGE,RANGE ...
+# What User Mode Linux's disks can't do, the module bad_disk and loop devices do in the guest: a word
+# for each disk, NAME[:BLOCK SIZE][=RANGE,RANGE ...].
 uml_run()
 {
 	BAD_DISKS=
@@ -72,14 +72,15 @@ uml_run()
 			n=$((n - 2))
 			continue ;;
 		size=*|file=*)
-			case $word in *bs=*|*log=*|*slow=*)
+			case $word in *log=*|*slow=*)
 				echo "a disk '$word' is not to be had in User Mode Linux"
 				return 77 ;;
 			esac
 			name=$(echo "$word" | sed 's/.*name=\([^,]*\).*/\1/')
+			block=$(echo "$word" | tr , '\n' | sed -n 's/^bs=/:/p')
 			bad=$(echo "$word" | tr , '\n' | sed -n 's/^bad=//p' | tr '\n' ,)
-			BAD_DISKS="$BAD_DISKS $name${bad:+=$bad}"
-			word=$(echo "$word" | sed 's/,bus=[^,]*//; s/,bad=[^,]*//g')
+			BAD_DISKS="$BAD_DISKS $name$block${bad:+=$bad}"
+			word=$(echo "$word" | sed 's/,bus=[^,]*//; s/,bs=[^,]*//; s/,bad=[^,]*//g')
 			;;
 		esac
 		set -- "$@" "$word"
@@ -118,6 +119,15 @@ guest()
 	exit $status
 }
 
+# Where each disk's writes are to be logged User Mode Linux is left out; if it is all, that's said.
+kernels_with_logs()
+{
+	KERNELS=$(echo "${KERNELS:-6.1 6.12 7.2}" | tr ' ' '\n' | grep -vx uml) || {
+		echo 'the writes of disks are not logged in User Mode Linux'
+		exit 77
+	}
+}
+
 # ---- in the guest ----
 
 guest_setup()
@@ -149,12 +159,14 @@ uml_disks()
 {
 	insmod "$modules/uml/bad_disk.ko"
 	for word in $BAD_DISKS; do
-		name=${word%%=*}
+		block=${word%%=*}
+		name=${block%:*} block=${block#"$name"}
 		device=$(readlink -f "/dev/lab/$name")
+		[ -z "$block" ] || device=$(losetup -b "${block#:}" -f --show "$device")
 		echo "0 $(blockdev --getsz "$device") bad-disk $device" | dmsetup create "bad-$name"
 		ln -sf "/dev/$(dmsetup info -c -o blkdevname --noheadings "bad-$name")" "/dev/lab/$name"
 		# shellcheck disable=SC2046 # one word a range
-		[ "$word" = "$name" ] || blklab fault "$name" add $(echo "${word#*=}" | tr , ' ')
+		case $word in *=*) blklab fault "$name" add $(echo "${word#*=}" | tr , ' ') ;; esac
 	done
 }
 

@@ -133,6 +133,7 @@ one_run()
 	return 1
 }
 
+kernels_with_logs
 host_setup
 POWER_DIR=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX")
 export POWER_DIR
@@ -140,7 +141,7 @@ trap 'rm -rf "$POWER_DIR"' EXIT
 runs=${RUNS:-1}
 [ -z "${FULL-}" ] || runs=${RUNS:-6}
 status=0 number=0
-for kernel in ${KERNELS:-6.1 6.12 7.2}; do
+for kernel in $KERNELS; do
 	last=$((number + runs))
 	while [ "$number" -lt "$last" ]; do
 		number=$((number + 1))
