@@ -2,7 +2,7 @@
 /*
  * All instances of the target, so that two devices never share a main or a spare. dm opens devices
  * on behalf of all its tables alike, so it would let them. Tables of one device may share: the one
- * that replaces another takes over from it.
+ * that replaces another takes over from it. Targets of one table may not: they run side by side.
  */
 #include <linux/blkdev.h>
 #include <linux/list.h>
@@ -28,9 +28,15 @@ static bool overlap(struct block_device *a, struct block_device *b)
 	return a_start < b_start + bdev_nr_sectors(b) && b_start < a_start + bdev_nr_sectors(a);
 }
 
+/* Is one there to take the place of the other? */
+static bool successive(const struct remap *r, const struct remap *other)
+{
+	return r->md == other->md && r->ti->table != other->ti->table;
+}
+
 static char *conflict(const struct remap *r, const struct remap *other)
 {
-	if (r->md == other->md)
+	if (successive(r, other))
 		return NULL;
 	if (overlap(bdev_of(r, BM_SPARE), bdev_of(other, BM_SPARE)) ||
 	    overlap(bdev_of(r, BM_MAIN), bdev_of(other, BM_SPARE)))
@@ -85,7 +91,7 @@ void remap_instance_take_over(struct remap *r)
 
 	mutex_lock(&instances_lock);
 	list_for_each_entry(other, &instances, instance) {
-		if (other == r || other->md != r->md)
+		if (!successive(r, other))
 			continue;
 		take_debts(r, other);
 		remap_unload(other);

@@ -105,7 +105,7 @@ void remap_options_apply(struct remap *r);
 /* From the constructor. -EBUSY with *error set: another device uses main or spare. May sleep. */
 int remap_instance_add(struct remap *r, char **error);
 void remap_instance_remove(struct remap *r);
-/* Of another instance on the same device, now suspended for good: unload it. May sleep. */
+/* Of the instances in the device's former table, now suspended for good: unload them. May sleep. */
 void remap_instance_take_over(struct remap *r);
 
 /* ---- load.c ---- */

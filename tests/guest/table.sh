@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Tables that come to nothing: one that is wrong leaves the live one, one whose map can't be loaded
-# says why and gives way to a good one; a spare belongs to one device, the module stays as long as
-# there is any, and what is read-only is not written.
+# says why and gives way to a good one; a spare belongs to one device and one target, the module stays
+# as long as there is any, and what is read-only is not written.
 #
 # Environment: ROUNDS of devices and the module that come and go (5, with FULL=1 100).
 . "$(dirname "$0")/lib.sh"
@@ -82,6 +82,26 @@ refused 'and no main that is' \
 	sh -c "echo '0 $size dm-remap-v4 $main /dev/lab/free' | dmsetup load q"
 check 'it goes on' put /dev/mapper/q 0 16 <"$work/data"
 dmsetup remove q
+dmsetup remove r
+
+# ---- two in one table ----
+
+# pair MAIN SPARE MAIN SPARE: a table of both, one behind the other.
+pair()
+{
+	echo "0 $size dm-remap-v4 $1 $2"
+	echo "$size $size dm-remap-v4 $3 $4"
+}
+
+pair $main $spare /dev/lab/other /dev/lab/free | dmsetup create r
+holds 'two targets in one table: the first has its data' "$work/data" /dev/mapper/r 2992 16
+check 'the second is written' put /dev/mapper/r $((size + 2992)) 16 <"$work/data"
+same 'each has its map' '1 0' "$(dmsetup status r | cut -d ' ' -f 16 | xargs)"
+pair $main $spare /dev/lab/other /dev/lab/free | dmsetup load r
+check 'a table of two replaces one of two' dmsetup resume r
+holds 'with the data of the second' "$work/data" /dev/mapper/r $((size + 2992)) 16
+refused 'two targets have no spare in common' \
+	sh -c "echo '$(pair $main $spare /dev/lab/other $spare)' | dmsetup load r"
 dmsetup remove r
 
 # ---- read-only ----
