@@ -13,6 +13,8 @@
 #define HASH_TABLE_LINE                                                                            \
 	"Initialized adaptive remap hash table (initial size=%u) for O(1) lookup optimization"
 
+#define LARGEST_BLOCK (4096 >> SECTOR_SHIFT)
+
 /* ---- making and unmaking ---- */
 
 static void remap_free(struct remap *r)
@@ -212,13 +214,15 @@ static void remap_resume(struct dm_target *ti)
 
 /* ---- what it says of itself ---- */
 
+/* dm wants whole blocks of both: a spare whose last one is cut off by its end isn't used so far. */
 static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
 {
 	struct remap *r = ti->private;
+	sector_t spare = bdev_nr_sectors(r->dev[BM_SPARE]->bdev);
 	int ret = fn(ti, r->dev[BM_MAIN], 0, ti->len, data);
 
 	if (!ret)
-		ret = fn(ti, r->dev[BM_SPARE], 0, bdev_nr_sectors(r->dev[BM_SPARE]->bdev), data);
+		ret = fn(ti, r->dev[BM_SPARE], 0, round_down(spare, LARGEST_BLOCK), data);
 	return ret;
 }
 

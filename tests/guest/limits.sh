@@ -139,6 +139,7 @@ wipe $spare
 refuses 'a blank spare where it must not be' 'no_format' "$size" $main $spare '1 no_format'
 same 'it is left alone' '' "$(head -c 512 $spare | tr -d '\0')"
 refuses 'a spare with larger blocks than main' "don't fit" "$size" $main /dev/lab/spare4k
+same 'it is left alone' '' "$(head -c 512 /dev/lab/spare4k | tr -d '\0')"
 
 # ---- one that can discard and one that can't ----
 
@@ -166,6 +167,19 @@ dmsetup remove r
 echo 0 >$null/power
 wipe $spare
 main=/dev/lab/main spare=/dev/lab/spare
+
+# ---- a spare that ends in the middle of a block ----
+
+dmsetup create odd --table "0 $(($(blockdev --getsz $spare) - 3)) linear $spare 0"
+wipe /dev/mapper/odd
+main=/dev/lab/main4k spare=/dev/mapper/odd
+check 'a spare need not end where a block of main would' create r
+same 'blocks are as those of main' 4096 "$(blockdev --getss $dev)"
+check 'it takes what is remapped' dmsetup message r 0 add_remap 800 auto 8
+dmsetup remove r
+dmsetup remove odd
+main=/dev/lab/main spare=/dev/lab/spare
+wipe $spare
 
 # ---- larger ----
 
