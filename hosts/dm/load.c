@@ -125,6 +125,15 @@ static int range_is_zero(struct remap *r, u64 sector, u64 end, bool *zero)
 	return 0;
 }
 
+/* May blocks of that size be served by these two, under what the table advertises? */
+static bool blocks_fit(const struct remap *r, u32 size)
+{
+	unsigned int main = bdev_logical_block_size(r->dev[BM_MAIN]->bdev);
+	unsigned int spare = bdev_logical_block_size(r->dev[BM_SPARE]->bdev);
+
+	return spare <= size && size <= max(main, spare);
+}
+
 /* The core looks at the superblocks only, where an ext4 file system has zeroes, too. */
 static int spare_is_blank(struct remap *r, bool *blank)
 {
@@ -136,13 +145,15 @@ static int spare_is_blank(struct remap *r, bool *blank)
 	return err;
 }
 
+/* In blocks of main's. */
 static int format_blank(struct remap *r, struct bm_op *op)
 {
 	struct bm_format format = {};
 	bool blank;
-	int err;
+	int err = -EINVAL;
 
-	err = spare_is_blank(r, &blank);
+	if (blocks_fit(r, bdev_logical_block_size(r->dev[BM_MAIN]->bdev)))
+		err = spare_is_blank(r, &blank);
 	if (!err && !blank) {
 		err = -EMEDIUMTYPE;
 		op->bad = BM_NOWHERE;
@@ -165,16 +176,13 @@ static int format_blank(struct remap *r, struct bm_op *op)
 	return err;
 }
 
-/* May the recorded block size be served by these two, under what the table advertises? */
 static int blocks_check(struct remap *r, struct bm_op *op)
 {
-	unsigned int main = bdev_logical_block_size(r->dev[BM_MAIN]->bdev);
-	unsigned int spare = bdev_logical_block_size(r->dev[BM_SPARE]->bdev);
 	struct bm_status status;
 
 	bm_get_status(remap_hold(r), &status);
 	remap_release(r);
-	if (spare > status.super.block_size || max(main, spare) < status.super.block_size)
+	if (!blocks_fit(r, status.super.block_size))
 		op->error = -EINVAL;
 	return op->error;
 }
