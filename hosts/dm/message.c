@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Messages: which there are, who may be asked when, and the words they are made of. */
 #include <linux/kernel.h>
+#include <linux/sched/mm.h>
 #include <linux/string.h>
 
 #include "compat.h"
@@ -178,6 +179,7 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv, char *re
 		.result = result,
 		.size = maxlen,
 	};
+	unsigned int noio;
 	int err;
 
 	if (!verb) {
@@ -192,7 +194,10 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv, char *re
 	if (!maxlen)
 		return -EINVAL;
 	*result = 0;
+	/* A suspend waits for us, and holds up the writes that would make memory free. */
+	noio = memalloc_noio_save();
 	err = run_verb(&m, verb);
+	memalloc_noio_restore(noio);
 	/* 1: there is an answer. */
 	return err ? err : 1;
 }
