@@ -187,6 +187,14 @@ static int blocks_check(struct remap *r, struct bm_op *op)
 	return op->error;
 }
 
+/* From now on others may look at it. */
+static void show(struct remap *r)
+{
+	mutex_lock(&r->lock);
+	r->loaded = true;
+	mutex_unlock(&r->lock);
+}
+
 int remap_load(struct remap *r)
 {
 	struct bm_op *op = kzalloc(sizeof(*op), GFP_NOIO);
@@ -203,10 +211,12 @@ int remap_load(struct remap *r)
 		err = format_blank(r, op);
 	if (!err)
 		err = blocks_check(r, op);
-	if (err)
+	if (err) {
 		tell(r, op);
-	else
-		remap_options_apply(r);
+		goto out;
+	}
+	remap_options_apply(r);
+	show(r);
 out:
 	if (err)
 		remap_unload(r);
@@ -220,6 +230,7 @@ void remap_unload(struct remap *r)
 
 	mutex_lock(&r->lock);
 	r->bm = NULL;
+	r->loaded = false;
 	mutex_unlock(&r->lock);
 	bm_destroy(bm);
 }

@@ -23,13 +23,16 @@ const char *remap_breaker_name(enum bm_breaker breaker)
 /* Asked for at any time, also while the map is being loaded. */
 bool remap_status_of(struct remap *r, struct bm_status *status)
 {
+	bool loaded;
+
 	mutex_lock(&r->lock);
-	if (r->bm)
+	loaded = r->loaded;
+	if (loaded)
 		bm_get_status(r->bm, status);
 	else
 		memset(status, 0, sizeof(*status));
 	mutex_unlock(&r->lock);
-	return status->super.block_size;
+	return loaded;
 }
 
 static void status_info(struct remap *r, char *result, unsigned int maxlen)

@@ -62,6 +62,7 @@ struct remap {
 	struct remap_workers *workers;
 
 	struct mutex lock; /* the core's serialisation */
+	bool loaded;       /* under it: the core is past loading and may be looked at */
 	struct remap_options options;
 	bool read_only; /* the table is */
 	/*
@@ -175,7 +176,7 @@ void remap_event(struct remap *r, const struct bm_event *event);
 
 void remap_status(struct dm_target *ti, status_type_t type, unsigned int flags, char *result,
 		  unsigned int maxlen);
-/* The core's status; false, and all zero, if there is no map (yet). Takes r->lock. */
+/* The core's status; false, and all zero, if no map is loaded (yet). Takes r->lock. */
 bool remap_status_of(struct remap *r, struct bm_status *status);
 const char *remap_mode_name(enum bm_mode mode);
 const char *remap_breaker_name(enum bm_breaker breaker);
