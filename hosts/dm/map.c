@@ -120,7 +120,10 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
 	}
 }
 
-/* What neither reads nor writes. */
+/*
+ * What neither reads nor writes, and writes that must not be: of a device that has become read-only
+ * the kernel still lets those write who could before.
+ */
 static noinline int map_other(struct remap *r, struct bio *bio)
 {
 	struct remap_io *io = remap_io_of(bio);
@@ -129,7 +132,7 @@ static noinline int map_other(struct remap *r, struct bio *bio)
 	io->state = REMAP_IO_PLAIN;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(r, bio);
-	if (!request_of(bio, &request))
+	if (!request_of(bio, &request) || (r->read_only && request != BM_REQ_READ))
 		return DM_MAPIO_KILL;
 	bio->bi_iter.bi_sector = dm_target_offset(r->ti, bio->bi_iter.bi_sector);
 	preempt_disable();
@@ -148,8 +151,7 @@ int remap_map(struct dm_target *ti, struct bio *bio)
 	struct remap_io *io;
 	bool on_main;
 
-	/* All but REQ_OP_READ and REQ_OP_WRITE, which are 0 and 1. */
-	if (unlikely(bio->bi_opf & (REQ_PREFLUSH | (REQ_OP_MASK & ~1u))))
+	if (unlikely(bio->bi_opf & r->unusual))
 		return map_other(r, bio);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	io = remap_io_of(bio);

@@ -39,6 +39,8 @@ static struct remap *remap_alloc(struct dm_target *ti)
 	r->ti = ti;
 	r->md = dm_table_get_md(ti->table);
 	r->read_only = !remap_table_writes(ti);
+	/* All but REQ_OP_READ and REQ_OP_WRITE, which are 0 and 1; nor writes, then. */
+	r->unusual = REQ_PREFLUSH | (REQ_OP_MASK & ~(r->read_only ? REQ_OP_READ : REQ_OP_WRITE));
 	mutex_init(&r->lock);
 	mutex_init(&r->admin);
 	init_rwsem(&r->idle);

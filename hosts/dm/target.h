@@ -60,6 +60,8 @@ struct remap {
 	struct remap_sections sections;
 	struct dm_target *ti;
 	struct remap_workers *workers;
+	/* Bits of bi_opf: what doesn't go the short way through map.c. */
+	blk_opf_t unusual;
 
 	struct mutex lock; /* the core's serialisation */
 	bool loaded;       /* under it: the core is past loading and may be looked at */

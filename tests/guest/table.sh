@@ -122,6 +122,16 @@ same 'nothing is pending' 0 "$(field r 5)"
 dmsetup remove r
 same 'the spare is as it was' "$held" "$(digest $spare)"
 same 'main is as it was' "$before" "$(get $main 0 1000 | sha256sum)"
+create r
+exec 3<>/dev/mapper/r
+dmsetup suspend --nolockfs r
+cat "$work/data" >&3
+dmsetup load r --readonly --table "0 $size dm-remap-v4 $main $spare"
+dmsetup resume r
+refused 'what was written before it became read-only, and not yet on disk,' sync -d /dev/fd/3
+exec 3>&-
+dmsetup remove r
+same 'is not on main' "$before" "$(get $main 0 1000 | sha256sum)"
 
 # ---- coming and going ----
 
