@@ -43,6 +43,7 @@ int memcmp(const void *a, const void *b, size_t size);
 enum {
 	EPERM = 1,
 	ENOENT = 2,
+	EINTR = 4,
 	EIO = 5,
 	ENXIO = 6,
 	ENOMEM = 12,

@@ -10,6 +10,12 @@ static u32 smaller(u32 a, u64 b)
 	return a < b ? a : (u32)b;
 }
 
+/* May it take another piece? */
+static int go_on(const struct bm_op *op)
+{
+	return op->flags & BM_OP_STOP ? -EINTR : 0;
+}
+
 static int writable(const struct bm *bm)
 {
 	return bm->config.flags & BM_READ_ONLY || bm->log.limbo ? -EROFS : 0;
@@ -200,6 +206,8 @@ enum bm_verdict bm_op_add(struct bm *bm, struct bm_op *op)
 		else
 			op->done = bm_sectors(bm, st->at - st->first);
 		bm_let_go(bm, op);
+		if (!op->error && st->at < st->last)
+			op->error = go_on(op);
 	}
 	CO_END(op, CO_OP);
 }
@@ -338,6 +346,8 @@ enum bm_verdict bm_op_remove(struct bm *bm, struct bm_op *op)
 		if (!op->error)
 			op->done = bm_sectors(bm, st->at - st->first);
 		bm_let_go(bm, op);
+		if (!op->error && st->at < st->last)
+			op->error = go_on(op);
 	}
 	if (!op->error && !st->any)
 		op->error = -ENOENT;

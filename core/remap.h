@@ -140,6 +140,8 @@ enum bm_op_flags {
 	BM_OP_MAY_TRIM = 1 << 3,  /* ZERO: may deallocate */
 	BM_OP_REPAIR_IT = 1 << 4, /* CHECK */
 	BM_OP_NO_COPY = 1 << 5,   /* ADD: do not read main, the blocks are lost */
+	BM_OP_STOP = 1 << 6,      /* ADD, REMOVE, SCRUB: end soon, with -EINTR; set while it runs,
+				   * between two calls of bm_advance() */
 };
 
 enum bm_device { BM_MAIN, BM_SPARE };
@@ -281,6 +283,7 @@ struct bm_op *bm_ready(struct bm *bm);
  *	   of main or spare; -EEXIST main block already remapped; -EBUSY spare block in use or bad;
  *	   -EPERM spare sector belongs to the metadata; -ENOSPC the spare is full; -EROFS
  * REMOVE: -ENOENT nothing remapped there; -EIO can't be copied back (op->bad)
+ * ADD, REMOVE, SCRUB: -EINTR stopped, what is done stays (op->done)
  * Any that changes the map: -EROFS in read-only mode or if opened so.
  */
 

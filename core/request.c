@@ -299,6 +299,10 @@ static enum bm_verdict read_piece(struct bm *bm, struct bm_op *op)
 		suspect(st);
 	}
 	while (st->piece) {
+		if (op->flags & BM_OP_STOP) {
+			st->error = -EINTR;
+			CO_RETURN(op, CO_PART);
+		}
 		read_length(bm, op);
 		step_piece(bm, op, BM_STEP_READ);
 		op->step.memory = op->scratch;

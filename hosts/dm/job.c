@@ -8,6 +8,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "compat.h"
 #include "map.h"
@@ -115,6 +116,13 @@ static enum bm_verdict job_advance(struct remap_job *job, struct bm_op *op)
 	}
 }
 
+int remap_unwanted(const struct remap *r)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return READ_ONCE(r->leaving) ? -EAGAIN : 0;
+}
+
 int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client)
 {
 	unsigned int noio = memalloc_noio_save();
@@ -125,12 +133,17 @@ int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client)
 	op->host = job;
 	op->scratch = job->scratch;
 	op->scratch_size = REMAP_SCRATCH;
-	while (job_advance(job, op) == BM_STEP)
+	while (job_advance(job, op) == BM_STEP) {
 		remap_step_run(job, &op->step);
+		if (!client && remap_unwanted(job->r))
+			op->flags |= BM_OP_STOP;
+	}
 	op->scratch = NULL;
 	op->host = NULL;
 	if (!op->error && job->erase_error)
 		op->error = job->erase_error;
+	if (op->error == -EINTR && !fatal_signal_pending(current))
+		op->error = -EAGAIN;
 	memalloc_noio_restore(noio);
 	if (!client)
 		remap_idle_work(job->r);

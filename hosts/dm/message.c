@@ -155,7 +155,7 @@ static int run_verb(struct remap_message *m, const struct verb *verb)
 	err = down_read_killable(&r->idle);
 	if (err)
 		return err;
-	if (!r->running) {
+	if (!r->running || READ_ONCE(r->leaving)) {
 		remap_refuse(m, "the device is suspended: dmsetup resume, then ask again");
 		err = -EAGAIN;
 	} else if (verb->flags & CHANGES) {

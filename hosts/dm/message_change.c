@@ -2,15 +2,10 @@
 /* Messages that remap by hand and bring back. */
 #include <linux/err.h>
 #include <linux/kernel.h>
-#include <linux/sched/signal.h>
-#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "compat.h"
 #include "message.h"
-
-/* Sectors that are brought back before it is asked whether the asker was killed. */
-#define PIECE (SZ_16M >> SECTOR_SHIFT)
 
 #define EXTENTS_AT_ONCE 256 /* looked at with the core held still */
 
@@ -48,6 +43,11 @@ static void sums_of(struct remap *r, u64 sector, u64 count, struct sums *sums)
 }
 
 /* ---- add_remap ---- */
+
+static const char *ender(int err)
+{
+	return err == -EINTR ? "signal" : "suspend";
+}
 
 static void refuse_place(struct remap_message *m, const struct bm_op *op)
 {
@@ -88,6 +88,10 @@ static void refuse_add(struct remap_message *m, const struct bm_op *op)
 		break;
 	case -EROFS:
 		remap_refuse(m, "the map is read-only: health says why");
+		break;
+	case -EINTR:
+	case -EAGAIN:
+		remap_refuse(m, "ended early, by a %s", ender(op->error));
 		break;
 	default:
 		remap_refuse(m, "sector %llu can't be remapped (%pe): look at cable and power",
@@ -171,23 +175,16 @@ static void count_outcome(struct remap *r, u64 sector, u64 count, const struct s
 	outcome->left += after.placed;
 }
 
-/* A piece at a time, to see whether the asker was killed. Pieces with nothing in them are well. */
+/* It has been looked whether there is something: if it is gone by now, well. */
 static int bring_back(struct remap *r, struct bm_op *op, u64 sector, u64 count, bool force)
 {
-	u64 at, end = sector + count;
-	int err = 0;
+	int err;
 
-	for (at = sector; !err && at < end; at += PIECE) {
-		bm_op_init(op, BM_OP_REMOVE, at, min_t(u64, PIECE, end - at));
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (force)
-			op->flags |= BM_OP_FORCE;
-		err = remap_job_run(r->admin_job, op, NULL);
-		if (err == -ENOENT)
-			err = 0;
-	}
-	return err;
+	bm_op_init(op, BM_OP_REMOVE, sector, count);
+	if (force)
+		op->flags |= BM_OP_FORCE;
+	err = remap_job_run(r->admin_job, op, NULL);
+	return err == -ENOENT ? 0 : err;
 }
 
 /* `bad`: the sector that it is about, or BM_NOWHERE. */
@@ -197,8 +194,8 @@ static void refuse_remove(struct remap_message *m, int err, u64 bad)
 		remap_refuse(m, "nothing is remapped there");
 	else if (err == -EROFS)
 		remap_refuse(m, "the map is read-only: health says why");
-	else if (err == -EINTR)
-		remap_refuse(m, "ended by a signal: the rest stays remapped");
+	else if (err == -EINTR || err == -EAGAIN)
+		remap_refuse(m, "ended early, by a %s: the rest stays remapped", ender(err));
 	else if (bad == BM_NOWHERE)
 		remap_refuse(m, "the metadata can't be written (%pe): health says more",
 			     ERR_PTR(err));
@@ -305,7 +302,9 @@ int remap_message_clear_all(struct remap_message *m)
 		if (!found)
 			break;
 		sums_of(m->r, e.sector, e.count, &before);
-		err = fatal_signal_pending(current) ? -EINTR : clear_extent(m->r, &op, &e, force);
+		err = remap_unwanted(m->r);
+		if (!err)
+			err = clear_extent(m->r, &op, &e, force);
 		count_outcome(m->r, e.sector, e.count, &before, &outcome);
 		if (err)
 			refuse_remove(m, err, op.bad);

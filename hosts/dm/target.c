@@ -175,12 +175,18 @@ static void remap_dtr(struct dm_target *ti)
 
 static void remap_presuspend(struct dm_target *ti)
 {
-	remap_scrub_freeze(ti->private);
+	struct remap *r = ti->private;
+
+	WRITE_ONCE(r->leaving, true);
+	remap_scrub_freeze(r);
 }
 
 static void remap_presuspend_undo(struct dm_target *ti)
 {
-	remap_scrub_thaw(ti->private);
+	struct remap *r = ti->private;
+
+	WRITE_ONCE(r->leaving, false);
+	remap_scrub_thaw(r);
 }
 
 /* No request is under way, and each commit was durable before its request was answered. */
@@ -205,6 +211,7 @@ static int remap_preresume(struct dm_target *ti)
 		err = remap_load(r);
 	}
 	r->running = !err;
+	WRITE_ONCE(r->leaving, false);
 	up_write(&r->idle);
 	return err;
 }

@@ -79,6 +79,7 @@ struct remap {
 	 */
 	struct rw_semaphore idle;
 	bool running;
+	bool leaving; /* a suspend has begun: what they run shall end soon */
 
 	struct dm_io_client *metadata; /* metadata.h */
 	struct mutex admin;            /* messages that change something, one at a time */
@@ -127,10 +128,16 @@ void remap_job_destroy(struct remap_job *job);
 /*
  * Run an operation to its end in the caller's context, which may sleep: the caller has called
  * bm_op_init() on it and set its fields; scratch memory is the job's. `client`: the bio whose data
- * the operation is about, or NULL. Returns op->error. One at a
- * time per job. Without a client it also does the index's idle work.
+ * the operation is about, or NULL. Returns op->error. One at a time per job. Without a client it
+ * also does the index's idle work, and a long operation ends early if it is unwanted.
  */
 int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client);
+
+/*
+ * Should what runs without a client end? 0; -EINTR if the caller is being killed; -EAGAIN if the
+ * device is being suspended: dm holds up all requests until its messages have returned.
+ */
+int remap_unwanted(const struct remap *r);
 
 /* Hold the core still to look at it or to change its policy; then wake whoever can go on, and tell
  * of events. Never hold across I/O or anything that waits for it.
