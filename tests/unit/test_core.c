@@ -478,6 +478,22 @@ static void a_read_only_map_refuses_before_it_begins(void **state)
 	play_op(&p, BM_OP_RETRY, 0, 0, 0, 0, 0);
 }
 
+static void an_operation_that_is_stopped_keeps_what_it_has_done(void **state)
+{
+	(void)state;
+	/* By pieces of as much as the scratch memory holds, or half of it: two blocks, one block.
+	 */
+	play_op(&p, BM_OP_ADD, 4, 8, BM_OP_STOP, BM_NOWHERE, -EINTR);
+	assert_int_equal(now()->mapped, 2);
+	assert_int_equal(state_of(5), BM_MAPPED);
+	play_op(&p, BM_OP_REMOVE, 4, 2, BM_OP_STOP, 0, -EINTR);
+	assert_int_equal(now()->mapped, 1);
+	play_op(&p, BM_OP_SCRUB, 0, 8, BM_OP_STOP, 0, -EINTR);
+	/* What ends anyway has not been stopped. */
+	play_op(&p, BM_OP_REMOVE, 5, 1, BM_OP_STOP, 0, 0);
+	assert_int_equal(now()->mapped, 0);
+}
+
 static void a_remap_is_found_whole_from_any_sector_of_it(void **state)
 {
 	static const u64 remaps[][2] = { { 20, 1 }, { 21, 2 }, { 23, 2 } };
@@ -562,6 +578,7 @@ int main(void)
 		TEST(forced_it_lets_go_and_the_block_stays_unreadable),
 		TEST(what_would_be_refused_is_known_before_it_begins),
 		TEST(a_read_only_map_refuses_before_it_begins),
+		TEST(an_operation_that_is_stopped_keeps_what_it_has_done),
 		TEST(a_remap_is_found_whole_from_any_sector_of_it),
 		TEST(a_discard_keeps_the_mapping),
 		TEST(zeroes_reach_both_devices),
