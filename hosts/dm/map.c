@@ -110,6 +110,9 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
 	preempt_enable();
 	if (route.count < bio_sectors(bio))
 		dm_accept_partial_bio(bio, route.count);
+	/* What lives elsewhere has left something on main, which has to be erased as well. */
+	if (route.target != BM_TO_MAIN && bio_op(bio) == REQ_OP_SECURE_ERASE)
+		route.target = BM_TO_CORE;
 	switch (route.target) {
 	case BM_TO_MAIN:
 		return map_to_device(r, bio, io, BM_MAIN);

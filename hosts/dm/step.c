@@ -139,13 +139,25 @@ static int step_zero(struct remap_job *job, const struct bm_step *step)
 	return !err && step->fua ? step_flush(job, step->device) : err;
 }
 
+static int erase(struct block_device *bdev, u64 sector, u64 count)
+{
+	return blkdev_issue_secure_erase(bdev, sector, count, GFP_NOIO);
+}
+
+int remap_step_erase_main(struct remap_job *job, struct bio *client)
+{
+	const struct bvec_iter *iter = &remap_io_of(client)->iter;
+
+	return erase(bdev_of(job, BM_MAIN), iter->bi_sector, iter->bi_size >> SECTOR_SHIFT);
+}
+
 static int step_discard(struct remap_job *job, const struct bm_step *step)
 {
 	struct block_device *bdev = bdev_of(job, step->device);
 	int err;
 
 	if (job->client && bio_op(job->client) == REQ_OP_SECURE_ERASE) {
-		err = blkdev_issue_secure_erase(bdev, step->sector, step->count, GFP_NOIO);
+		err = erase(bdev, step->sector, step->count);
 		if (err)
 			job->erase_error = err;
 		return err;

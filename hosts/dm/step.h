@@ -17,13 +17,19 @@ struct remap_job {
 	bool metadata;      /* of which all other steps are */
 	void *scratch;      /* REMAP_SCRATCH bytes */
 	struct completion ready;
-	int erase_error; /* of a secure erase, which is no advice */
-	/* One bio of ours at a time; last, for in some kernels it ends in an array without a size.
-	 */
+	int erase_error; /* of a secure erase, which, other than a discard, is no advice */
+	/* One bio of ours at a time, the last member: some kernels' end in an array. */
 	struct completion done;
 	struct bio_vec vecs[REMAP_STEP_VECS];
 	struct bio bio;
 };
+
+/*
+ * All of main that a client's secure erase covers, also where something else lives on the spare:
+ * the block of main still holds what it last took. To be done before the operation, which erases
+ * what is on the spare. 0 or a negative errno. May sleep.
+ */
+int remap_step_erase_main(struct remap_job *job, struct bio *client);
 
 /* Do it and set step->error[]. May sleep; waits for no memory but for zeroing and discarding. */
 void remap_step_run(struct remap_job *job, struct bm_step *step);

@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "map.h"
+#include "step.h"
 #include "target.h"
 
 struct remap_worker {
@@ -46,8 +47,10 @@ static enum bm_op_kind kind_of(const struct bio *bio)
 
 static void worker_serve(struct remap_worker *w, struct bio *bio)
 {
+	bool erase = bio_op(bio) == REQ_OP_SECURE_ERASE;
 	const struct remap_io *io = remap_io_of(bio);
 	struct bm_op *op = &w->op;
+	int err, erase_err;
 
 	bm_op_init(op, kind_of(bio), io->iter.bi_sector, io->iter.bi_size >> SECTOR_SHIFT);
 	if (io->failed)
@@ -56,7 +59,9 @@ static void worker_serve(struct remap_worker *w, struct bio *bio)
 		op->flags |= BM_OP_FUA;
 	if (bio_op(bio) == REQ_OP_WRITE_ZEROES && !(bio->bi_opf & REQ_NOUNMAP))
 		op->flags |= BM_OP_MAY_TRIM;
-	bio->bi_status = errno_to_blk_status(remap_job_run(w->job, op, bio));
+	erase_err = erase ? remap_step_erase_main(w->job, bio) : 0;
+	err = remap_job_run(w->job, op, bio);
+	bio->bi_status = errno_to_blk_status(erase_err ? erase_err : err);
 	bio_endio(bio);
 	remap_idle_work(w->all->r);
 }

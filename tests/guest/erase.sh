@@ -34,12 +34,17 @@ check 'it can erase, too' erase $dev 1000 64
 holds 'what it erased is erased' "$work/erased" $dev 1000 64
 head -c $((20 * 512)) "$work/erased" >"$work/some"
 holds 'on the spare' "$work/some" $spare 5000 20
-head -c $((10 * 512)) "$work/erased" >"$work/some"
-holds 'and on main' "$work/some" $main 1000 10
+holds 'and on main, where it once was, too' "$work/erased" $main 1000 64
 same 'the mapping stays' 20 "$(field r 13)"
 put_one $dev 1000 64 <"$work/data"
 holds 'and is used' "$work/data" $dev 1000 64
-get_one $dev 996 4 | cmp -s - "$work/erased" && fail 'the neighbours are erased' || ok
+what='their neighbours are not erased'
+get_one $dev 996 4 | cmp -s - "$work/erased" && fail 'they are' || ok
+dmsetup message r 0 "add_remap 2000 auto 8 no_copy" >/dev/null
+check 'what is lost can be erased' erase $dev 2000 8
+head -c 4096 "$work/erased" >"$work/some"
+holds 'on main, which still held it' "$work/some" $main 2000 8
+refused 'and is still lost' get_one $dev 2000 8
 dmsetup remove r
 
 spare=/dev/lab/plain
