@@ -174,9 +174,10 @@ uml_disks()
 uml_fault()
 {
 	[ "$1" = fault ] || return 2
-	name=$2
-	shift 2
-	dmsetup message "bad-$name" 0 "$*"
+	shift
+	bad_disk=bad-$1
+	shift
+	dmsetup message "$bad_disk" 0 "$*"
 }
 
 guest_end()
