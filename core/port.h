@@ -102,7 +102,7 @@ static inline void bm_put16(void *p, u16 v)
 {
 	u8 *b = p;
 
-	b[0] = (u8)v;
+	b[0] = (u8)(v & 0xff);
 	b[1] = (u8)(v >> 8);
 }
 
@@ -110,7 +110,7 @@ static inline void bm_put32(void *p, u32 v)
 {
 	u8 *b = p;
 
-	bm_put16(b, (u16)v);
+	bm_put16(b, (u16)(v & 0xffff));
 	bm_put16(b + 2, (u16)(v >> 16));
 }
 
