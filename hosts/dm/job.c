@@ -177,8 +177,8 @@ struct remap_job *remap_job_create(struct remap *r)
 	job->r = r;
 	init_completion(&job->ready);
 	init_completion(&job->done);
-	/* Pages of its own: some controllers want more alignment than kmalloc() gives. */
-	job->scratch = (void *)__get_free_pages(GFP_KERNEL, get_order(REMAP_SCRATCH));
+	/* Whole pages either way: some controllers want as much alignment. */
+	job->scratch = kvmalloc(REMAP_SCRATCH, GFP_KERNEL);
 	if (!job->scratch) {
 		kfree(job);
 		return NULL;
@@ -190,6 +190,6 @@ void remap_job_destroy(struct remap_job *job)
 {
 	if (!job)
 		return;
-	free_pages((unsigned long)job->scratch, get_order(REMAP_SCRATCH));
+	kvfree(job->scratch);
 	kfree(job);
 }

@@ -66,8 +66,11 @@ static u32 job_fill(struct remap_job *job, struct block_device *bdev, blk_opf_t 
 static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_t opf)
 {
 	u32 length = step->count << SECTOR_SHIFT, done = 0;
+	bool vmap = is_vmalloc_addr(step->memory);
 	int err = 0;
 
+	if (vmap && op_is_write(opf))
+		flush_kernel_vmap_range(step->memory, length);
 	while (done < length && !err) {
 		u32 n = job_fill(job, bdev_of(job, step->device), opf, (u8 *)step->memory + done,
 				 length - done);
@@ -75,6 +78,8 @@ static int memory_io(struct remap_job *job, const struct bm_step *step, blk_opf_
 		err = job_submit_wait(job, step->sector + (done >> SECTOR_SHIFT));
 		done += n;
 	}
+	if (vmap && !op_is_write(opf))
+		invalidate_kernel_vmap_range(step->memory, length);
 	return err;
 }
 

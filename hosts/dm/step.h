@@ -8,7 +8,7 @@
 
 #include "../../core/remap.h"
 
-/* Scratch memory is contiguous; of what the core got from vmalloc() each page is one. */
+/* Scratch memory need not begin with a page; of what vmalloc() gave each page is a piece. */
 #define REMAP_STEP_VECS 17
 
 struct remap_job {

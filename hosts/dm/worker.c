@@ -118,7 +118,7 @@ int remap_workers_create(struct remap *r)
 	unsigned int i, count = clamp(remap_worker_count, 1u, 128u);
 	struct remap_workers *all;
 
-	all = kzalloc(struct_size(all, worker, count), GFP_KERNEL);
+	all = kvzalloc(struct_size(all, worker, count), GFP_KERNEL);
 	if (!all)
 		return -ENOMEM;
 	r->workers = all;
@@ -160,6 +160,6 @@ void remap_workers_destroy(struct remap *r)
 		destroy_workqueue(all->queue);
 	for (i = 0; i < all->count; i++)
 		remap_job_destroy(all->worker[i].job);
-	kfree(all);
+	kvfree(all);
 	r->workers = NULL;
 }
