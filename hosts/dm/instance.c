@@ -81,8 +81,8 @@ static void take_debts(struct remap *r, struct remap *other)
 	int i;
 
 	for (i = BM_MAIN; i <= BM_SPARE; i++)
-		if (bdev_of(r, i) == bdev_of(other, i) && atomic_xchg(&other->flush_owed[i], 0))
-			atomic_set(&r->flush_owed[i], 1);
+		if (bdev_of(r, i) == bdev_of(other, i) && atomic_xchg(&other->client_owed[i], 0))
+			atomic_set(&r->client_owed[i], 1);
 }
 
 void remap_instance_take_over(struct remap *r)

@@ -32,12 +32,15 @@ static bool request_of(const struct bio *bio, enum bm_request *request)
 }
 
 /* dm sends a flush once for each device, without data: PREFLUSH with data is split before. */
-static int map_flush(struct remap *r, struct bio *bio)
+static int map_flush(struct remap *r, struct bio *bio, struct remap_io *io)
 {
 	unsigned int device = dm_bio_get_target_bio_nr(bio) ? BM_SPARE : BM_MAIN;
 
-	if (unlikely(atomic_read(&r->flush_owed[device])) && atomic_xchg(&r->flush_owed[device], 0))
+	if (unlikely(atomic_read(&r->client_owed[device])) &&
+	    atomic_xchg(&r->client_owed[device], 0))
 		return DM_MAPIO_KILL;
+	io->state = REMAP_IO_FLUSH;
+	io->device = device;
 	bio_set_dev(bio, r->dev[device]->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -134,7 +137,7 @@ static noinline int map_other(struct remap *r, struct bio *bio)
 
 	io->state = REMAP_IO_PLAIN;
 	if (bio->bi_opf & REQ_PREFLUSH)
-		return map_flush(r, bio);
+		return map_flush(r, bio, io);
 	if (!request_of(bio, &request) || (r->read_only && request != BM_REQ_READ))
 		return DM_MAPIO_KILL;
 	bio->bi_iter.bi_sector = dm_target_offset(r->ti, bio->bi_iter.bi_sector);
@@ -180,6 +183,8 @@ static noinline int end_failed(struct remap *r, struct bio *bio, blk_status_t er
 {
 	struct remap_io *io = remap_io_of(bio);
 
+	if (io->state == REMAP_IO_FLUSH)
+		atomic_set(&r->core_owed[io->device], 1);
 	if (io->state != REMAP_IO_ROUTED)
 		return DM_ENDIO_DONE;
 	remap_section_leave(&r->sections, io->phase);

@@ -7,7 +7,8 @@
 #include <linux/device-mapper.h>
 
 enum remap_io_state {
-	REMAP_IO_PLAIN,  /* no section is open: a flush, or about to be ended by us */
+	REMAP_IO_PLAIN,  /* no section is open: about to be ended by us */
+	REMAP_IO_FLUSH,  /* nor here: sent to a device as it is */
 	REMAP_IO_ROUTED, /* sent to a device, its section is open */
 	REMAP_IO_TAKEN,  /* the workers have it */
 };

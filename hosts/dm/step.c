@@ -128,10 +128,14 @@ static int step_io(struct remap_job *job, const struct bm_step *step, enum req_o
 
 static int step_flush(struct remap_job *job, enum bm_device device)
 {
+	struct remap *r = job->r;
 	int err = blkdev_issue_flush(bdev_of(job, device));
 
 	if (err)
-		atomic_set(&job->r->flush_owed[device], 1);
+		atomic_set(&r->client_owed[device], 1);
+	/* Asked afterwards: one of the client's that was under way may have failed meanwhile. */
+	if (unlikely(atomic_read(&r->core_owed[device])) && atomic_xchg(&r->core_owed[device], 0))
+		err = err ? err : -EIO;
 	return err;
 }
 

@@ -68,10 +68,11 @@ struct remap {
 	struct remap_options options;
 	bool read_only; /* the table is */
 	/*
-	 * The core's own flush of a device failed. A disk tells of it once, but what was lost may
-	 * be the client's: its next flush has to fail too.
+	 * A disk tells once of a flush that failed, but what was lost may have been anybody's:
+	 * after the core's own the client's next flush has to fail too, and after a client's the
+	 * core's.
 	 */
-	atomic_t flush_owed[2];
+	atomic_t client_owed[2], core_owed[2]; /* by enum bm_device */
 
 	/*
 	 * Held for reading by what runs operations of its own accord (messages, the scrub), for

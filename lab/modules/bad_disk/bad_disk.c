@@ -5,7 +5,7 @@
  * bios whose iterator has moved on.
  *
  * Table: START LENGTH bad-disk DEVICE
- * Messages: add A[-B][:r|w|rw] ..., clear, list
+ * Messages: add A[-B][:r|w|rw] ..., clear, list; flush N: the next N flushes fail
  */
 #include <linux/device-mapper.h>
 #include <linux/init.h>
@@ -26,6 +26,7 @@ struct bad_disk {
 	spinlock_t lock;
 	unsigned int count;
 	struct bad_range ranges[RANGES];
+	atomic_t flushes; /* that are to fail */
 };
 
 /* ---- requests ---- */
@@ -79,7 +80,7 @@ static int bad_disk_map(struct dm_target *ti, struct bio *bio)
 	bio_set_dev(bio, d->dev->bdev);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	if (!bio_sectors(bio))
-		return DM_MAPIO_REMAPPED;
+		return atomic_dec_if_positive(&d->flushes) < 0 ? DM_MAPIO_REMAPPED : DM_MAPIO_KILL;
 	count = run_length(d, bio_op(bio), bio->bi_iter.bi_sector, bio_sectors(bio), &bad);
 	if (count < bio_sectors(bio))
 		dm_accept_partial_bio(bio, count);
@@ -130,6 +131,12 @@ static int bad_disk_message(struct dm_target *ti, unsigned int argc, char **argv
 	if (!strcmp(argv[0], "clear")) {
 		WRITE_ONCE(d->count, 0);
 		return 0;
+	}
+	if (!strcmp(argv[0], "flush") && argc == 2) {
+		err = kstrtouint(argv[1], 10, &i);
+		if (!err)
+			atomic_set(&d->flushes, i);
+		return err;
 	}
 	if (!strcmp(argv[0], "list")) {
 		for (i = 0; i < READ_ONCE(d->count); i++)
