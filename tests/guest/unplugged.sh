@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-500}
 [ -n "${BLKMEND_GUEST-}" ] || [ -n "${FULL-}" ] || { echo 'it takes minutes: FULL=1'; exit 77; }
+case ${KERNELS-} in uml) echo 'no disk can be unplugged in User Mode Linux'; exit 77 ;; esac
 guest --smp 2 --disk size=16M,name=s,bus=scsi --disk size=16M,name=v --disk size=8M,name=spare
 
 dev=/dev/mapper/r
