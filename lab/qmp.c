@@ -176,26 +176,51 @@ char *qmp_human(struct qmp *qmp, const char *line)
 	return text;
 }
 
-struct qmp *qmp_open(int fd)
+/* Greeting and capabilities. */
+static int greet(struct qmp *qmp)
+{
+	json_t *greeting;
+	int err = receive(qmp, &greeting, now() + PATIENCE);
+
+	if (err)
+		return err;
+	if (!json_object_get(greeting, "QMP"))
+		err = fail(qmp, -EIO, must_strdup("this is not QEMU"));
+	json_decref(greeting);
+	return err ? err : qmp_run(qmp, "qmp_capabilities", NULL, NULL);
+}
+
+static struct qmp *open_one(int fd, bool tell)
 {
 	struct qmp *qmp = must_calloc(1, sizeof(*qmp));
-	json_t *greeting;
-	int err;
 
 	qmp->fd = fd;
-	err = receive(qmp, &greeting, now() + PATIENCE);
-	if (!err) {
-		if (!json_object_get(greeting, "QMP"))
-			err = fail(qmp, -EIO, must_strdup("this is not QEMU"));
-		json_decref(greeting);
-	}
-	if (!err)
-		err = qmp_run(qmp, "qmp_capabilities", NULL, NULL);
-	if (!err)
+	if (!greet(qmp))
 		return qmp;
-	complain("QEMU's control socket: %s", qmp_error(qmp));
+	if (tell)
+		complain("QEMU's control socket: %s", qmp_error(qmp));
 	qmp_close(qmp);
 	return NULL;
+}
+
+struct qmp *qmp_open(int fd)
+{
+	return open_one(fd, true);
+}
+
+struct qmp *qmp_try(int fd)
+{
+	return open_one(fd, false);
+}
+
+int qmp_fd(const struct qmp *qmp)
+{
+	return qmp->fd;
+}
+
+bool qmp_pending(const struct qmp *qmp)
+{
+	return qmp->size;
 }
 
 void qmp_close(struct qmp *qmp)
