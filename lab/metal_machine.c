@@ -133,20 +133,20 @@ static int pair(int *ours, int *theirs)
 static int machine_start(struct metal_machine *machine)
 {
 	struct strings arguments = { 0 };
-	int console = -1, control = -1, null, err;
+	int console = -1, control = -1, ours = -1, null, err;
 
 	err = disks_make(machine);
 	if (!err)
 		err = pair(&machine->console, &console);
 	if (!err)
-		err = pair(&machine->control, &control);
+		err = pair(&ours, &control);
 	if (err)
 		return err;
 	metal_machine_arguments(machine->request, &arguments);
 	add_socket(&arguments, "console", console);
 	add(&arguments, "-serial chardev:console");
 	add_socket(&arguments, "control", control);
-	add(&arguments, "-mon chardev=control,mode=control");
+	add(&arguments, "-mon chardev=control,mode=control -S");
 	disks_arguments(&machine->disks, &arguments);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	machine->said = memfd_create("said", MFD_CLOEXEC);
@@ -156,7 +156,15 @@ static int machine_start(struct metal_machine *machine)
 	close(console);
 	close(control);
 	strings_free(&arguments);
-	return machine->pid < 0 ? machine->pid : 0;
+	if (machine->pid < 0) {
+		close(ours);
+		return machine->pid;
+	}
+	/* It tells of events from then on, so the machine is held until it does. */
+	machine->qmp = qmp_try(ours);
+	if (machine->qmp)
+		qmp_run(machine->qmp, "cont", NULL, NULL);
+	return 0;
 }
 
 /*
@@ -196,16 +204,6 @@ static bool console_read(struct metal_machine *machine)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* QMP is spoken as soon as QEMU does: it tells of nothing before. */
-static bool control_open(struct metal_machine *machine)
-{
-	if (!machine->qmp && machine->control >= 0) {
-		machine->qmp = qmp_try(machine->control);
-		machine->control = -1;
-	}
-	return machine->qmp;
-}
-
 /* Something was said there, mostly of events. Did the machine come to stand still? */
 static bool stands_still(struct metal_machine *machine)
 {
@@ -213,16 +211,15 @@ static bool stands_still(struct metal_machine *machine)
 	json_t *answer;
 
 	do {
-		if (!control_open(machine) ||
-		    qmp_run(machine->qmp, "query-status", NULL, &answer)) {
+		if (qmp_run(machine->qmp, "query-status", NULL, &answer)) {
 			/* It is about to end. */
 			qmp_close(machine->qmp);
 			machine->qmp = NULL;
 			return false;
 		}
 		state = json_string_value(json_object_get(answer, "status"));
-		if (state && strcmp(state, "running") && strcmp(state, "prelaunch"))
-			machine->run->state = must_strdup(state);
+		if (state && strcmp(state, "running"))
+			machine->run->state = must_strdup(qmp_shutdown(machine->qmp) ?: state);
 		json_decref(answer);
 	} while (!machine->run->state && qmp_pending(machine->qmp));
 	return machine->run->state;
@@ -248,7 +245,7 @@ static enum metal_halt watch(struct metal_machine *machine)
 	int left;
 
 	for (;;) {
-		fds[1].fd = machine->qmp ? qmp_fd(machine->qmp) : machine->control;
+		fds[1].fd = machine->qmp ? qmp_fd(machine->qmp) : -1;
 		left = time_left(machine);
 		if (!left)
 			return METAL_TIMED_OUT;
@@ -269,7 +266,7 @@ static void look(struct metal_machine *machine)
 	struct metal_symbols *symbols = metal_symbols_open(machine->request->image);
 	struct metal_run *run = machine->run;
 
-	if (control_open(machine) &&
+	if (machine->qmp &&
 	    (run->halt != METAL_TIMED_OUT || !qmp_run(machine->qmp, "stop", NULL, NULL)))
 		metal_cpu_read(&run->cpu, machine->qmp);
 	if (run->cpu.known)
@@ -293,8 +290,6 @@ static void machine_end(struct metal_machine *machine)
 static void machine_clear(struct metal_machine *machine)
 {
 	qmp_close(machine->qmp);
-	if (machine->control >= 0)
-		close(machine->control);
 	if (machine->console >= 0)
 		close(machine->console);
 	if (machine->directory)

@@ -38,7 +38,8 @@ struct metal_run {
 	struct metal_console console;
 	enum metal_halt halt;
 	int status;  /* as a shell has it */
-	char *state; /* QEMU's name of what the machine came to: "shutdown", "internal-error" */
+	char *state; /* QEMU's name of why it did: "guest-reset" (a triple fault), "internal-error"
+			... */
 	struct metal_cpu cpu; /* of one that timed out or stood still */
 	char *where;          /* the same in words */
 	char *said;           /* by QEMU, on its stderr; "" */

@@ -242,11 +242,15 @@ static struct metal_verdict judge_still(const struct metal_run *run, const char 
 	char *since = after(&run->console);
 	struct metal_verdict result;
 
-	if (!strcmp(run->state, "shutdown"))
+	if (!strcmp(run->state, "guest-reset"))
 		result = verdict(METAL_TRIPLE_FAULT,
 				 format("a triple fault%s%s: an exception came, and so did others "
 					"while it was to be handled",
 					in, since));
+	else if (!strcmp(run->state, "guest-shutdown"))
+		result = verdict(METAL_DIED, format("the image switched the machine off%s%s, which "
+						    "is none of its ways to end",
+						    in, since));
 	else
 		result = verdict(METAL_DIED, format("QEMU stopped the machine (%s)%s%s", run->state,
 						    in, since));

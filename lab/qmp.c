@@ -21,7 +21,8 @@ struct qmp {
 	json_int_t
 		id; /* of the last command: an answer that comes too late is not the next one's */
 	char *error;
-	char *data; /* received, not yet used */
+	char *shutdown; /* the reason of that event */
+	char *data;     /* received, not yet used */
 	size_t size, room;
 };
 
@@ -118,6 +119,17 @@ static int receive(struct qmp *qmp, json_t **object, long long deadline)
 	return 0;
 }
 
+/* All events are skipped, but of this one the reason is kept. */
+static void event_take(struct qmp *qmp, const json_t *object)
+{
+	const char *event = json_string_value(json_object_get(object, "event")), *reason;
+
+	if (!event || strcmp(event, "SHUTDOWN") || qmp->shutdown)
+		return;
+	reason = json_string_value(json_object_get(json_object_get(object, "data"), "reason"));
+	qmp->shutdown = must_strdup(reason ? reason : "");
+}
+
 static int receive_answer(struct qmp *qmp, json_t **answer, long long deadline)
 {
 	const char *text;
@@ -130,6 +142,7 @@ static int receive_answer(struct qmp *qmp, json_t **answer, long long deadline)
 			return err;
 		if (json_integer_value(json_object_get(object, "id")) == qmp->id)
 			break;
+		event_take(qmp, object);
 		json_decref(object);
 	}
 	if (json_object_get(object, "return")) {
@@ -213,6 +226,11 @@ struct qmp *qmp_try(int fd)
 	return open_one(fd, false);
 }
 
+const char *qmp_shutdown(const struct qmp *qmp)
+{
+	return qmp->shutdown;
+}
+
 int qmp_fd(const struct qmp *qmp)
 {
 	return qmp->fd;
@@ -229,6 +247,7 @@ void qmp_close(struct qmp *qmp)
 		return;
 	close(qmp->fd);
 	free(qmp->error);
+	free(qmp->shutdown);
 	free(qmp->data);
 	free(qmp);
 }

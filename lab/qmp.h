@@ -25,6 +25,8 @@ int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **an
 /* The same for a command of the human monitor; its output to be freed, or NULL. */
 char *qmp_human(struct qmp *qmp, const char *line);
 const char *qmp_error(const struct qmp *qmp);
+/* Why the machine was shut down, in QEMU's words ("guest-reset"); NULL: it has not been. */
+const char *qmp_shutdown(const struct qmp *qmp);
 /* To wait for: once it can be read, something was said that nobody asked for. */
 int qmp_fd(const struct qmp *qmp);
 /* Has something been received, and not looked at yet? */

@@ -162,7 +162,7 @@ static void what_does_not_end_hung_or_died_of_a_triple_fault(void **state)
 	assert_non_null(strstr(headline, "after test a"));
 	run = run_of(0, "");
 	run.halt = METAL_STOOD_STILL;
-	run.state = strdup("shutdown");
+	run.state = strdup("guest-reset");
 	assert_int_equal(end_of(&run, &status, NULL, 0), METAL_TRIPLE_FAULT);
 	assert_int_equal(status, 134);
 	run = run_of(0, "");
