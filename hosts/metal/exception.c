@@ -8,8 +8,7 @@ enum { GATE_INTERRUPT = 0x8e00, TSS_AVAILABLE = 0x89 };
 
 struct gate { /* SDM volume 3, figure 6-8 */
 	u16 offset_low, selector;
-	u16 stack; /* index into the TSS's stacks, 0: the one in use */
-	u16 kind;
+	u16 kind; /* bits 0-2: index into the TSS's stacks, 0: the one in use */
 	u16 offset_middle;
 	u32 offset_high, zero;
 } __attribute__((packed));
@@ -27,6 +26,9 @@ struct idt_pointer {
 	u16 limit;
 	u64 base;
 } __attribute__((packed));
+
+_Static_assert(sizeof(struct gate) == 16, "as the CPU reads it");
+_Static_assert(sizeof(struct tss) == 104, "as the CPU reads it");
 
 extern const u8 exception_stubs[], trap_return[];
 extern u8 fault_stack_bottom[], fault_stack_top[];
@@ -48,8 +50,7 @@ static void gate_set(unsigned int vector, unsigned int stack)
 	idt[vector] = (struct gate){
 		.offset_low = (u16)stub,
 		.selector = SELECTOR_CODE,
-		.stack = (u16)stack,
-		.kind = GATE_INTERRUPT,
+		.kind = (u16)(GATE_INTERRUPT | stack),
 		.offset_middle = (u16)(stub >> 16),
 		.offset_high = (u32)(stub >> 32),
 	};
