@@ -10,6 +10,7 @@ enum { LINE_MAX = 1024, WORDS_MAX = 64 };
 extern const struct metal_option metal_options_start[], metal_options_end[];
 
 METAL_OPTION(plant, "plant");
+METAL_OPTION(virtio_mmio, "virtio_mmio.device"); /* QEMU's microvm appends one a disk */
 
 static struct {
 	char line[LINE_MAX];
@@ -77,6 +78,15 @@ const char *options_value(const char *key)
 	for (unsigned int i = options.options; i-- > 0;) {
 		if (key_is(options.option[i], key))
 			return options.option[i] + strlen(key) + 1;
+	}
+	return NULL;
+}
+
+const char *options_each(const char *key, unsigned int i)
+{
+	for (unsigned int at = 0; at < options.options; at++) {
+		if (key_is(options.option[at], key) && !i--)
+			return options.option[at] + strlen(key) + 1;
 	}
 	return NULL;
 }

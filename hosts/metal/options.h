@@ -27,7 +27,11 @@ const char *options_word(unsigned int i);
 /* The value of the last KEY=VALUE, or NULL. Any context. */
 const char *options_value(const char *key);
 
-/* The same as a number, decimal or 0x, with k, M or G for powers of 1024; exits with
+/* The value of the i-th KEY=VALUE, for keys that may come more than once, or NULL after the last.
+ */
+const char *options_each(const char *key, unsigned int i);
+
+/* options_value() as a number, decimal or 0x, with k, M or G for powers of 1024; exits with
  * METAL_EXIT_USAGE if it is none. */
 u64 options_number(const char *key, u64 otherwise);
 
