@@ -244,6 +244,7 @@ gdt:						/* LTR writes to it */
 	.quad	0
 	.quad	0x00af9b000000ffff		/* code: L */
 	.quad	0x00cf93000000ffff		/* data */
+	.quad	0x00cf13000000ffff		/* data, not present */
 	.quad	0, 0				/* TSS: exception.c */
 gdt_pointer:
 	.word	. - gdt - 1

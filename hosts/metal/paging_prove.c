@@ -6,37 +6,38 @@
 extern u8 image_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_end[];
 extern u8 stack_guard[], stack_top[], fault_stack_guard[], fault_stack_top[];
 
-static bool access_is(const u8 *address, unsigned int access)
+static bool access_is(u64 address, unsigned int access)
 {
 	u64 size;
 
-	return paging_get((u64)address, &size) == access;
+	return paging_get(address, &size) == access;
 }
 
 static const char *image_look(const u8 **at)
 {
 	static const struct {
 		const u8 *address;
+		u64 offset;
 		unsigned int access;
 		const char *why;
 	} wanted[] = {
-		{ NULL, PAGING_NONE, "page 0 can be touched" },
-		{ image_start, PAGING_READ | PAGING_EXECUTE, "code is not as it should be" },
-		{ text_end - 1, PAGING_READ | PAGING_EXECUTE, "code is not as it should be" },
-		{ rodata_start, PAGING_READ, "constants are not read-only" },
-		{ rodata_end - 1, PAGING_READ, "constants are not read-only" },
-		{ data_start, PAGING_READ | PAGING_WRITE,
+		{ NULL, 0, PAGING_NONE, "page 0 can be touched" },
+		{ image_start, 0, PAGING_READ | PAGING_EXECUTE, "code is not as it should be" },
+		{ text_end, -1ull, PAGING_READ | PAGING_EXECUTE, "code is not as it should be" },
+		{ rodata_start, 0, PAGING_READ, "constants are not read-only" },
+		{ rodata_end, -1ull, PAGING_READ, "constants are not read-only" },
+		{ data_start, 0, PAGING_READ | PAGING_WRITE,
 		  "data can't be written, or can be executed" },
-		{ bss_end - 1, PAGING_READ | PAGING_WRITE,
+		{ bss_end, -1ull, PAGING_READ | PAGING_WRITE,
 		  "data can't be written, or can be executed" },
-		{ stack_guard, PAGING_NONE, "the stack has no guard page" },
-		{ stack_top - 1, PAGING_READ | PAGING_WRITE, "the stack can be executed" },
-		{ fault_stack_guard, PAGING_NONE, "the double fault's stack has no guard page" },
-		{ fault_stack_top - 1, PAGING_READ | PAGING_WRITE, "the stack can be executed" },
+		{ stack_guard, 0, PAGING_NONE, "the stack has no guard page" },
+		{ stack_top, -1ull, PAGING_READ | PAGING_WRITE, "the stack can be executed" },
+		{ fault_stack_guard, 0, PAGING_NONE, "the double fault's stack has no guard page" },
+		{ fault_stack_top, -1ull, PAGING_READ | PAGING_WRITE, "the stack can be executed" },
 	};
 
 	for (unsigned int i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (!access_is(wanted[i].address, wanted[i].access)) {
+		if (!access_is((u64)wanted[i].address + wanted[i].offset, wanted[i].access)) {
 			*at = wanted[i].address;
 			return wanted[i].why;
 		}

@@ -24,9 +24,10 @@
 #define EFER_LMA (1 << 10)
 #define EFER_NXE (1 << 11)
 
-#define SELECTOR_CODE 0x08
-#define SELECTOR_DATA 0x10
-#define SELECTOR_TSS  0x18
+#define SELECTOR_CODE   0x08
+#define SELECTOR_DATA   0x10
+#define SELECTOR_ABSENT 0x18 /* a segment that is not present, for tests */
+#define SELECTOR_TSS    0x20
 
 #ifndef __ASSEMBLER__
 #include "core/port.h"
