@@ -5,15 +5,17 @@
  *
  * The bump allocator gives out memory in order and takes it back when the newest block is freed, or
  * when all are: small, and with hardly anything to go wrong. The free list takes back every block
- * and joins neighbours. Each call of either takes constant time, but for heap_calloc(), which
- * clears, and heap_realloc(), which may copy.
+ * and joins neighbours. Each call takes constant time at most, but for heap_calloc(), which clears,
+ * and heap_realloc(), which may copy. In the free list the longest is an allocation that is about
+ * to fail: it first joins up to 600 blocks that were kept for reuse as they were.
  *
- * A block is 16-byte aligned and has 8 bytes in front of it that hold its size, its state and a
- * check of both and of its place. So what a program does wrong is found when the block, or its
- * neighbour, is next freed, resized or taken from a list: it is reported, the call does nothing
- * else (it gives NULL if it would give memory), and the blocks in question are not used again. No
- * state of the heap's blocks makes a call run for ever or touch memory outside the heap. That the
- * struct heap itself, at the start of its memory, is overwritten is found by heap_check() only.
+ * A block is 16-byte aligned and has 4 bytes in front of it that hold its size, its state and a
+ * check of both and of its place. So what a program does wrong is found when the block, or the
+ * one in front of it, is next freed or resized, or a free one is taken. It is then reported; the
+ * call does nothing else (one that gives memory looks elsewhere, or gives NULL), and the blocks in
+ * question are never used again. Nothing that is written to blocks makes a call run for ever, or
+ * touch memory outside of the heap. That the struct heap itself, at the start of its memory, is
+ * overwritten is found by heap_check() at best.
  *
  * Nothing here locks or sleeps: one caller at a time for each heap, interrupt handlers included.
  */
@@ -33,7 +35,7 @@ enum heap_fault {
 	HEAP_DOUBLE_FREE, /* the block has been freed already */
 	HEAP_INTERIOR,    /* the pointer is into a block, not to its start */
 	HEAP_FOREIGN,     /* the pointer is not into this heap's blocks */
-	HEAP_OVERRUN,     /* the 8 bytes in front of the block have been overwritten */
+	HEAP_OVERRUN,     /* the 4 bytes in front of the block have been overwritten */
 	HEAP_STALE,       /* a free block has been written to: its links are damaged */
 	HEAP_DAMAGED,     /* the struct heap has been overwritten */
 };
@@ -83,10 +85,10 @@ size_t heap_usable(struct heap *heap, void *ptr);
 
 struct heap_usage {
 	size_t blocks; /* in use, and not lost */
-	size_t used;   /* bytes in them, 8 in front of each included */
+	size_t used;   /* bytes in them, 4 in front of each included */
 	size_t free;   /* bytes in free blocks, likewise */
 	size_t free_blocks;
-	size_t largest; /* bytes that heap_alloc() could surely give now */
+	size_t largest; /* bytes that heap_alloc() would surely give now */
 };
 
 /*
