@@ -6,7 +6,14 @@
 #ifndef BLKMEND_METAL_EXCEPTION_H
 #define BLKMEND_METAL_EXCEPTION_H
 
+#ifdef __cplusplus
+#include <stddef.h>
+#include <stdint.h>
+
+extern "C" {
+#else
 #include "core/port.h"
+#endif
 
 enum exception_vector { /* Intel SDM volume 3, 6.15 */
 			EXCEPTION_DIVIDE = 0,
@@ -37,11 +44,11 @@ enum page_error { /* bits of a page fault's error code */
 
 struct trap {
 	struct trap *outer; /* exception_stubs.S knows where these two are */
-	u64 stack;
+	uint64_t stack;
 	/* What came, if trap_call() returned TRAP_EXCEPTION. */
-	u64 vector, error;
-	u64 address;         /* what a page fault is about */
-	u64 at;              /* the instruction */
+	uint64_t vector, error;
+	uint64_t address;    /* what a page fault is about */
+	uint64_t at;         /* the instruction */
 	bool on_fault_stack; /* it was handled on the stack for double faults */
 	bool catches;
 };
@@ -68,5 +75,9 @@ void exceptions_init(void);
 /* The handler of an interrupt (vectors 32 to 255); NULL: none, it is an exception that nobody
  * expects. */
 void interrupt_handle(unsigned int vector, void (*handler)(unsigned int vector));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,6 +3,7 @@
 #include "console.h"
 #include "exception.h"
 #include "exit.h"
+#include "heap_boot.h"
 #include "memory.h"
 #include "options.h"
 #include "paging.h"
@@ -133,4 +134,5 @@ void layers_prove(const struct start_info *start)
 	paging_holds();
 	exceptions_hold();
 	time_init();
+	heap_boot();
 }

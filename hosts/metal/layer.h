@@ -17,7 +17,7 @@ void layer_holds(const char *name);
 __attribute__((noreturn, format(printf, 3, 4))) void
 layer_broken(const char *name, unsigned int value, const char *format, ...);
 
-/* From the console to exceptions; all that tests can rely on. The heap is layer_heap()'s. */
+/* From the console to malloc(): all that tests can rely on. */
 void layers_prove(const struct start_info *start);
 
 #endif

@@ -9,8 +9,11 @@
 #define BLKMEND_METAL_PRINT_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
-#include "core/port.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* All return how long the text is, without a final NUL, whether or not all of it had room. Any
  * context. */
@@ -22,5 +25,9 @@ __attribute__((format(printf, 3, 0))) int vsnprintf(char *buffer, size_t size, c
 						    va_list list);
 int puts(const char *line);
 int putchar(int byte);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

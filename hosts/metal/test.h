@@ -12,9 +12,12 @@
 #ifndef BLKMEND_METAL_TEST_H
 #define BLKMEND_METAL_TEST_H
 
-#include "core/port.h"
 #include "exception.h"
 #include "print.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct metal_test {
 	const char *name;
@@ -43,7 +46,7 @@ __attribute__((noreturn, format(printf, 1, 2))) void test_skip(const char *forma
 /* Two numbers of any integer type, compared as 64-bit ones. */
 #define EXPECT_EQUAL(found, expected)                                                              \
 	do {                                                                                       \
-		u64 found_ = (u64)(found), expected_ = (u64)(expected);                            \
+		uint64_t found_ = (uint64_t)(found), expected_ = (uint64_t)(expected);             \
 		if (found_ != expected_)                                                           \
 			FAIL("%s is %llu (%#llx), not %llu (%#llx)", #found,                       \
 			     (unsigned long long)found_, (unsigned long long)found_,               \
@@ -62,5 +65,9 @@ __attribute__((noreturn, format(printf, 1, 2))) void test_skip(const char *forma
  * is "list". Prints a line each, then "N passed, N failed, N skipped". Returns what to exit with.
  */
 unsigned int tests_run(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
