@@ -10,6 +10,8 @@
 
 #include "machine.h"
 
+#define LAST_WORDS 6 /* lines of the console */
+
 /*
  * The compilers.
  */
@@ -182,11 +184,14 @@ static void trial_tell(const struct metal_trial *trial, const struct metal_findi
 	layers_tell(console, finding);
 	if (finding->reason == METAL_SOUND)
 		return;
-	tail = metal_console_tail(console, console->exception.taken ? 1 : 6);
-	printf("  last words:\n%s", tail);
-	free(tail);
-	if (trial->verdict.report && !console->exception.taken)
-		printf("  where it stood:\n%s", trial->verdict.report);
+	if (!console->exception.taken) {
+		tail = metal_console_tail(console, LAST_WORDS);
+		printf("%s%s", *tail ? "  last words:\n" : "  it said nothing\n", tail);
+		free(tail);
+	}
+	if (trial->verdict.report)
+		printf("%s%s", console->exception.taken ? "" : "  where it stood:\n",
+		       trial->verdict.report);
 }
 
 /* The first that is broken: the lowest layer of all. */

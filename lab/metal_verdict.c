@@ -259,24 +259,31 @@ static struct metal_verdict judge_still(const struct metal_run *run, const char 
 	return result;
 }
 
-/* "  at NAME+0xOFFSET": where that is in the source; to be freed. NULL: that is not known. */
+/*
+ * "  at NAME+0xOFFSET", or a bare address where the image does not know it: where that is in the
+ * source; to be freed. NULL: that is not known. Of what was called, the call is meant, and not what
+ * comes after it.
+ */
 static char *frame_line(struct metal_symbols *symbols, const char *line, bool innermost)
 {
-	const char *at = strstr(line, " at "), *plus = at ? strchr(at, '+') : NULL;
+	const char *at = strstr(line, " at ");
+	size_t length = at ? strcspn(at + 4, "+, ") : 0;
 	uint64_t address;
-	char *name;
+	char *name, *end;
 	bool found;
 
-	if (!plus)
+	if (!length || strspn(line, " ") != (size_t)(at + 1 - line))
 		return NULL;
 	at += 4;
-	name = format("%.*s", (int)(plus - at), at);
-	found = metal_symbols_find(symbols, name, &address);
+	address = strtoull(at, &end, 16);
+	if (!strncmp(at, "0x", 2) && end == at + length)
+		return metal_symbols_at(symbols, address - !innermost);
+	name = format("%.*s", (int)length, at);
+	found = at[length] == '+' && metal_symbols_find(symbols, name, &address);
 	free(name);
-	if (!found)
-		return NULL;
-	/* Of what was called, the call is meant, and not what comes after it. */
-	return metal_symbols_line(symbols, address + strtoull(plus + 1, NULL, 16) - !innermost);
+	return found ? metal_symbols_line(symbols, address + strtoull(at + length + 1, NULL, 16) -
+							   !innermost)
+		     : NULL;
 }
 
 /* What was told of the exception, decoded. */
