@@ -13,17 +13,27 @@
 #include "machine.h"
 #include "metal_diagnose.h"
 
-/* Disks that fail in places, for the tests of the driver and of the core upon it. */
-static const char *const default_disks[] = { METAL_DEFAULT_DISKS, NULL };
+/*
+ * What metal-test has tests for, by serial number: its own option says where "scratch" is bad. Ends
+ * with NULL.
+ */
+static const char *const test_disks[] = {
+	"name=scratch,serial=scratch,size=8M,bad=8000-8007:rw",
+	"name=main,serial=main,size=8M,bad=1000-1007:rw",
+	"name=spare,serial=spare,size=4M",
+	NULL,
+};
 
 static void disks_default(struct metal_options *options)
 {
 	size_t i;
 
-	if (options->disks.n || options->no_disks || options->list)
+	if (options->disks.n || options->no_disks || options->list ||
+	    strcmp(options->choice.image, METAL_IMAGE_DEFAULT))
 		return;
-	for (i = 0; default_disks[i]; i++)
-		strings_add(&options->disks, "%s", default_disks[i]);
+	for (i = 0; test_disks[i]; i++)
+		strings_add(&options->disks, "%s", test_disks[i]);
+	strings_add(&options->words, "bad=8000");
 }
 
 static bool uses_kvm(const struct metal_options *options)

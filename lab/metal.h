@@ -10,11 +10,6 @@
 #include "metal_image.h"
 #include "metal_verdict.h"
 
-/*
- * Of a run to which no disks were given: main fails in places, the spare does not.
- */
-#define METAL_DEFAULT_DISKS "name=main,size=8M,bad=1000-1007:rw", "name=spare,size=4M"
-
 enum metal_accel { METAL_PROBE, METAL_KVM, METAL_TCG };
 
 struct metal_options {

@@ -12,9 +12,10 @@
 
 #include "cache.h"
 
-#define TREE     BLKLAB_SOURCE_DIR "/.."
-#define BUILDS   TREE "/build/metal"
-#define IN_BUILD "hosts/metal" /* where a build directory has its images */
+#define TREE      BLKLAB_SOURCE_DIR "/.."
+#define BUILDS    TREE "/build/metal"
+#define INSTALLED BLKLAB_DATA_DIR "/metal"
+#define IN_BUILD  "hosts/metal" /* where a build directory has its images */
 
 static bool is_there(const char *path)
 {
@@ -46,11 +47,11 @@ static char *image_own(const char *name)
 	if (!path)
 		path = path_there(format("%s/build/%s/%s", TREE, IN_BUILD, name));
 	if (!path)
-		path = path_there(format("%s/%s", BLKLAB_LIBEXEC_DIR, name));
+		path = path_there(format("%s/%s", INSTALLED, name));
 	if (!path)
 		complain("there is no image '%s', neither in this blklab's build directory nor in "
 			 "%s; --image names another, or a file",
-			 name, BLKLAB_LIBEXEC_DIR);
+			 name, INSTALLED);
 	return path;
 }
 
@@ -91,10 +92,12 @@ static int step(char *const argv[])
 
 static int configure(const struct metal_build *build, const char *directory)
 {
+	bool clang = !strcmp(build->compiler, "clang");
 	char *compiler = format("CC=%s", build->compiler);
 	char *level = format("-Doptimization=%s", build->level);
 	char *argv[] = { (char *)"env",
 			 compiler,
+			 (char *)(clang ? "CXX=clang++" : "CXX=g++"),
 			 (char *)"meson",
 			 (char *)"setup",
 			 (char *)directory,

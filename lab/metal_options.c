@@ -37,7 +37,7 @@ const char metal_help[] =
 	"  --matrix               --cc all -O all\n"
 	"  --builds DIR           take DIR/CC-OLEVEL as they are, and build nothing\n"
 	"  --diagnose             say which layer is the first to break, and the likely reason\n"
-	"  --disk SPEC            as of `blklab run`; two that fail in places if none is given\n"
+	"  --disk SPEC            as of `blklab run`; those that metal-test wants if none is given\n"
 	"  --no-disks             none\n"
 	"  --mem SIZE             memory (256M)\n"
 	"  --cpu MODEL            a processor of QEMU's; all that there is if not said\n"

@@ -14,9 +14,8 @@
 #define FURTHEST 65536 /* bytes behind a symbol without a size that still count as its own */
 
 struct metal_symbols {
-	int fd, image_fd;
-	Elf *elf;   /* which has the symbols */
-	Elf *image; /* which was loaded */
+	int fd;
+	Elf *elf;
 	Dwarf *dwarf;
 };
 
@@ -41,17 +40,16 @@ struct metal_symbols *metal_symbols_open(const char *image)
 	char *debug = format("%s.debug", image);
 
 	elf_version(EV_CURRENT);
-	symbols->image = elf_open(image, &symbols->image_fd);
 	symbols->elf = elf_open(debug, &symbols->fd);
 	free(debug);
 	if (!symbols->elf)
 		symbols->elf = elf_open(image, &symbols->fd);
-	if (symbols->elf && symbols->image) {
-		symbols->dwarf = dwarf_begin_elf(symbols->elf, DWARF_C_READ, NULL);
-		return symbols;
+	if (!symbols->elf) {
+		free(symbols);
+		return NULL;
 	}
-	metal_symbols_close(symbols);
-	return NULL;
+	symbols->dwarf = dwarf_begin_elf(symbols->elf, DWARF_C_READ, NULL);
+	return symbols;
 }
 
 void metal_symbols_close(struct metal_symbols *symbols)
@@ -60,11 +58,7 @@ void metal_symbols_close(struct metal_symbols *symbols)
 		return;
 	dwarf_end(symbols->dwarf);
 	elf_end(symbols->elf);
-	elf_end(symbols->image);
-	if (symbols->fd >= 0)
-		close(symbols->fd);
-	if (symbols->image_fd >= 0)
-		close(symbols->image_fd);
+	close(symbols->fd);
 	free(symbols);
 }
 
@@ -181,10 +175,10 @@ static bool segment_at(struct metal_symbols *symbols, uint64_t address, GElf_Phd
 {
 	size_t n, i;
 
-	if (elf_getphdrnum(symbols->image, &n))
+	if (elf_getphdrnum(symbols->elf, &n))
 		return false;
 	for (i = 0; i < n; i++)
-		if (gelf_getphdr(symbols->image, (int)i, segment) && segment->p_type == PT_LOAD &&
+		if (gelf_getphdr(symbols->elf, (int)i, segment) && segment->p_type == PT_LOAD &&
 		    address >= segment->p_vaddr && address - segment->p_vaddr < segment->p_filesz)
 			return true;
 	return false;
@@ -206,7 +200,7 @@ size_t metal_symbols_bytes(struct metal_symbols *symbols, uint64_t address, void
 	if (!segment_at(symbols, address, &segment))
 		return 0;
 	left = segment.p_filesz - (address - segment.p_vaddr);
-	n = pread(symbols->image_fd, to, size < left ? size : left,
+	n = pread(symbols->fd, to, size < left ? size : left,
 		  (off_t)(segment.p_offset + (address - segment.p_vaddr)));
 	return n > 0 ? (size_t)n : 0;
 }

@@ -12,8 +12,8 @@
 struct metal_symbols;
 
 /*
- * Of the image, or of IMAGE.debug if that is there: the image itself with nothing stripped. NULL:
- * it is no ELF file.
+ * Of IMAGE.debug, if that is there: what the image unpacks to, with nothing stripped. Else of the
+ * image itself. NULL: it is no ELF file.
  */
 struct metal_symbols *metal_symbols_open(const char *image);
 void metal_symbols_close(struct metal_symbols *symbols);
