@@ -21,8 +21,8 @@
  * never taken for sound when only one half of it was overwritten, as by a string that is a byte
  * too long. When all of it was, it is once in 262,144 times.
  */
-#ifndef METAL_BLOCK_H
-#define METAL_BLOCK_H
+#ifndef BLKMEND_METAL_BLOCK_H
+#define BLKMEND_METAL_BLOCK_H
 
 #include "core/port.h"
 #include "heap.h"

@@ -10,6 +10,10 @@ static void freelist_insert(struct heap *heap, u32 unit, u32 units)
 	struct free_block *block = free_at(heap, unit);
 	u32 class = block_class(units), next = list->heads[class];
 
+	if (next >= heap->end) {
+		block_report(heap, HEAP_DAMAGED, 0);
+		next = 0;
+	}
 	block_set(heap, unit, class << BLOCK_CLASS | BLOCK_FREE);
 	block->next = next;
 	block->prev = 0;
@@ -47,11 +51,13 @@ static inline u32 freelist_search(const struct freelist *list, u32 class)
 	u64 bits = list->bits[level] & ~0ull << class % FREELIST_SPAN;
 
 	if (bits == 0) {
-		levels = list->levels & ~0u << (level + 1);
+		levels = list->levels & ~0u << (level + 1) & ((1u << FREELIST_LEVELS) - 1);
 		if (levels == 0)
 			return 0;
 		level = (u32)__builtin_ctz(levels);
 		bits = list->bits[level];
+		if (bits == 0) /* levels has been overwritten */
+			return 0;
 	}
 	return level * FREELIST_SPAN + (u32)__builtin_ctzll(bits);
 }
@@ -257,8 +263,8 @@ static void freelist_free(struct heap *heap, void *ptr)
 		return;
 	header = block_at(heap, unit)[-1];
 	class = block_bits(header) >> BLOCK_CLASS;
-	shelf = &freelist_of(heap)->shelf[class];
-	if (class >= FREELIST_SHELVES || shelf->room == 0) {
+	shelf = &freelist_of(heap)->shelf[class < FREELIST_SHELVES ? class : 0];
+	if (shelf->room == 0) {
 		freelist_release(heap, unit, header);
 		return;
 	}
@@ -326,7 +332,7 @@ struct heap *freelist_init(void *memory, size_t size)
 	memset(list->heads, 0, list->nheads * sizeof(*list->heads));
 	for (class = 1; class < FREELIST_SHELVES; class ++)
 		freelist_clear_shelf(heap, class);
-	list->shelf[0] = (struct freelist_shelf){ 0 };
+	list->shelf[0] = (struct freelist_shelf){ 0 }; /* has never room: of all large classes */
 	heap->first = block_units_for(sizeof(*list) + list->nheads * sizeof(*list->heads));
 	heap->end = heap->limit;
 	block_set(heap, heap->end, BLOCK_AFTER_FREE);

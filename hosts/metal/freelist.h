@@ -11,8 +11,8 @@
  * the next allocation often wants its size. A shelf is short, and all are emptied, and their blocks
  * joined with their neighbours, before an allocation fails.
  */
-#ifndef METAL_FREELIST_H
-#define METAL_FREELIST_H
+#ifndef BLKMEND_METAL_FREELIST_H
+#define BLKMEND_METAL_FREELIST_H
 
 #include "block.h"
 

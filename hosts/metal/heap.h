@@ -19,8 +19,8 @@
  *
  * Nothing here locks or sleeps: one caller at a time for each heap, interrupt handlers included.
  */
-#ifndef METAL_HEAP_H
-#define METAL_HEAP_H
+#ifndef BLKMEND_METAL_HEAP_H
+#define BLKMEND_METAL_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The names that C programs and compilers know, upon the heap that was chosen at boot. */
-#ifndef METAL_MALLOC_H
-#define METAL_MALLOC_H
+#ifndef BLKMEND_METAL_MALLOC_H
+#define BLKMEND_METAL_MALLOC_H
 
 #include <stddef.h>
 
