@@ -141,7 +141,7 @@ static inline u32 freelist_before(struct heap *heap, u32 unit)
 	return DAMAGED;
 }
 
-/* A block in use, with this header but for its shelf, is joined with its neighbours. */
+/* A block in use, with this header, is joined with its neighbours. */
 static __attribute__((noinline)) void freelist_release(struct heap *heap, u32 unit, u32 header)
 {
 	u32 units = block_units(header), next = block_next(heap, unit, header), before, after;
@@ -173,17 +173,21 @@ static void freelist_clear_shelf(struct heap *heap, u32 class)
 		(struct freelist_shelf){ .room = freelist_shelf_room(class) };
 }
 
-/* The block on top of a shelf that is not empty, which is its top no more; 0: it is damaged. */
-static inline u32 freelist_unshelve(struct heap *heap, u32 class, u32 *header)
+/*
+ * The block on top of a shelf that is not empty, in use now: so a link that leads back to it is
+ * seen. 0: it is damaged.
+ */
+static inline u32 freelist_unshelve(struct heap *heap, u32 class)
 {
 	struct freelist_shelf *shelf = &freelist_of(heap)->shelf[class];
-	u32 unit = shelf->top;
+	u32 unit = shelf->top, header;
 
 	if (unit < heap->end) {
-		*header = block_at(heap, unit)[-1];
-		if (freelist_is_shelved(*header, class) && block_is_sound(heap, unit, *header)) {
+		header = block_at(heap, unit)[-1];
+		if (freelist_is_shelved(header, class) && block_is_sound(heap, unit, header)) {
 			shelf->top = free_at(heap, unit)->next;
 			shelf->room++;
+			block_set(heap, unit, block_bits(header) & ~BLOCK_SHELVED);
 			return unit;
 		}
 	}
@@ -196,14 +200,14 @@ static inline u32 freelist_unshelve(struct heap *heap, u32 class, u32 *header)
 static bool freelist_clear_shelves(struct heap *heap)
 {
 	struct freelist *list = freelist_of(heap);
-	u32 class, unit, header;
 	bool any = false;
+	u32 class, unit;
 
 	for (class = 1; class < FREELIST_SHELVES; class ++) {
 		while (list->shelf[class].top != 0) {
-			unit = freelist_unshelve(heap, class, &header);
+			unit = freelist_unshelve(heap, class);
 			if (unit != 0)
-				freelist_release(heap, unit, header);
+				freelist_release(heap, unit, block_at(heap, unit)[-1]);
 			any = true;
 		}
 	}
@@ -221,15 +225,13 @@ static __attribute__((noinline)) void *freelist_carve(struct heap *heap, u32 cla
 
 static void *freelist_alloc(struct heap *heap, size_t size)
 {
-	u32 units = block_units_for(size), unit, header;
+	u32 units = block_units_for(size), unit;
 
 	if (size <= block_bytes(FREELIST_SHELVES - 1)) {
 		if (freelist_of(heap)->shelf[units].top != 0) {
-			unit = freelist_unshelve(heap, units, &header);
-			if (unit != 0) {
-				block_set(heap, unit, block_bits(header) & ~BLOCK_SHELVED);
+			unit = freelist_unshelve(heap, units);
+			if (unit != 0)
 				return block_at(heap, unit);
-			}
 		}
 	} else if (size > HEAP_LARGEST) {
 		return NULL;

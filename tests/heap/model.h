@@ -19,7 +19,7 @@ struct heap_model_block {
 
 struct heap_model {
 	struct heap *heap;
-	/* What does not hold; must not return. */
+	/* What does not hold. If this returns, it is passed over. */
 	void (*fail)(const char *what, size_t found, size_t expected);
 	struct heap_model_block block[HEAP_MODEL_SLOTS];
 	u32 steps, refused; /* done; allocations that gave NULL */
