@@ -95,6 +95,14 @@ static bool number_behind(const char *line, const char *words, uint64_t *number)
 	return end != at;
 }
 
+/* What follows is a report, with a backtrace. The first counts. */
+static void trouble_begins(struct metal_console *console)
+{
+	if (!console->troubled)
+		console->trouble = console->line.n - 1;
+	console->troubled = true;
+}
+
 /* "14 (page fault) error 0x2 cr2 0x10". The first one: others may be its consequence. */
 static void take_exception(struct metal_console *console, const char *text, const char *line)
 {
@@ -108,7 +116,14 @@ static void take_exception(struct metal_console *console, const char *text, cons
 	exception->name = end ? format("%.*s", (int)(end - name - 1), name + 1) : must_strdup("");
 	number_behind(line, "error ", &exception->error);
 	number_behind(line, "cr2 ", &exception->cr2);
-	console->trouble = console->line.n - 1;
+	trouble_begins(console);
+}
+
+static void take_corruption(struct metal_console *console, const char *what)
+{
+	if (!console->corruption)
+		console->corruption = must_strdup(what);
+	trouble_begins(console);
 }
 
 static void take_registers(struct metal_exception *exception, const char *line)
@@ -134,13 +149,6 @@ static void take_broken(struct metal_console *console, const char *text)
 	}
 }
 
-/* The first that is said counts. */
-static void take_text(char **text, const char *said)
-{
-	if (!*text)
-		*text = must_strdup(said);
-}
-
 static void take_line(struct metal_console *console, const char *line)
 {
 	const char *at;
@@ -156,12 +164,12 @@ static void take_line(struct metal_console *console, const char *line)
 		take_layer(console, at);
 	else if ((at = behind(line, "metal: exception ")))
 		take_exception(console, at, line);
-	else if ((at = behind(line, "metal: cannot run: ")))
-		take_text(&console->assumption, at);
+	else if ((at = behind(line, "metal: cannot run: ")) && !console->assumption)
+		console->assumption = must_strdup(at);
 	else if ((at = behind(line, "metal: layer ")))
 		take_broken(console, at);
 	else if ((at = behind(line, "metal: heap ")))
-		take_text(&console->corruption, at);
+		take_corruption(console, at);
 	else if (sscanf(line, "%u passed, %u failed, %u skipped%c", &console->said[0],
 			&console->said[1], &console->said[2], &end) == 3)
 		console->summed = true;
@@ -243,7 +251,7 @@ char *metal_console_tail(const struct metal_console *console, size_t lines)
 	char *text;
 	FILE *file = open_memstream(&text, &size);
 
-	if (console->exception.taken && console->trouble < from)
+	if (console->troubled && console->trouble < from)
 		from = console->trouble;
 	for (; file && from < n; from++)
 		fprintf(file, "%s\n", console->line.item[from]);

@@ -61,7 +61,8 @@ struct metal_console {
 	unsigned int said[3];                 /* and these are its numbers */
 	bool proved[METAL_LAYERS];
 	struct metal_exception exception;
-	size_t trouble;    /* the line at which an exception's report begins; 0 with none */
+	bool troubled;
+	size_t trouble; /* the line at which a report of an exception, or of the heap, begins */
 	bool found_broken; /* by the image itself: that layer, and why */
 	enum metal_layer broken;
 	char *broken_why;

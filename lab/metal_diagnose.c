@@ -184,13 +184,13 @@ static void trial_tell(const struct metal_trial *trial, const struct metal_findi
 	layers_tell(console, finding);
 	if (finding->reason == METAL_SOUND)
 		return;
-	if (!console->exception.taken) {
+	if (!console->troubled) {
 		tail = metal_console_tail(console, LAST_WORDS);
 		printf("%s%s", *tail ? "  last words:\n" : "  it said nothing\n", tail);
 		free(tail);
 	}
 	if (trial->verdict.report)
-		printf("%s%s", console->exception.taken ? "" : "  where it stood:\n",
+		printf("%s%s", console->troubled ? "" : "  where it stood:\n",
 		       trial->verdict.report);
 }
 

@@ -26,7 +26,7 @@ void metal_tell(const struct metal_trial *trial, bool streamed)
 	if (!verdict->headline)
 		return;
 	complain("%s", verdict->headline);
-	if (!streamed && !trial->run.console.exception.taken) {
+	if (!streamed && !trial->run.console.troubled) {
 		tail = metal_console_tail(&trial->run.console, LAST_WORDS);
 		fputs(tail, stderr);
 		free(tail);

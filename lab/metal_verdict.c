@@ -286,8 +286,8 @@ static char *frame_line(struct metal_symbols *symbols, const char *line, bool in
 		     : NULL;
 }
 
-/* What was told of the exception, decoded. */
-static char *exception_report(const struct metal_console *console, const char *image)
+/* What was told of an exception or of the heap, decoded. */
+static char *trouble_report(const struct metal_console *console, const char *image)
 {
 	struct metal_symbols *symbols = metal_symbols_open(image);
 	bool innermost = true;
@@ -330,8 +330,8 @@ struct metal_verdict metal_judge(const struct metal_run *run, const char *image)
 	/* Success is none if not all of it was shown. */
 	if (run->deaf && result.exit == LAB_OK)
 		result.exit = LAB_FAILED;
-	if (run->console.exception.taken)
-		result.report = exception_report(&run->console, image);
+	if (run->console.troubled)
+		result.report = trouble_report(&run->console, image);
 	else if (run->where)
 		result.report = must_strdup(run->where);
 	return result;
