@@ -10,7 +10,7 @@ enum outcome { PASSED, FAILED, SKIPPED };
 extern const struct metal_test metal_tests_start[], metal_tests_end[];
 
 static struct {
-	struct trap frame;
+	struct trap *frame;
 	enum outcome outcome;
 	char why[256];
 	unsigned int count[3];
@@ -32,7 +32,7 @@ void test_fail(const char *file, unsigned int line, const char *format, ...)
 	va_start(list, format);
 	why_note(format, list);
 	va_end(list);
-	trap_leave(&tests.frame);
+	trap_leave(tests.frame);
 }
 
 void test_skip(const char *format, ...)
@@ -43,38 +43,49 @@ void test_skip(const char *format, ...)
 	va_start(list, format);
 	why_note(format, list);
 	va_end(list);
-	trap_leave(&tests.frame);
+	trap_leave(tests.frame);
+}
+
+static void outcome_tell(const char *name, u64 start)
+{
+	switch (tests.outcome) {
+	case PASSED:
+		printf("ok %s %llu us\n", name, (unsigned long long)(time_now() - start) / 1000);
+		break;
+	case FAILED:
+		printf("not ok %s: %s\n", name, tests.why);
+		break;
+	case SKIPPED:
+		printf("skip %s: %s\n", name, tests.why);
+		break;
+	}
 }
 
 /* A test that ends by an exception which it does not expect ends the run: nothing is sound any
  * more. */
+bool test_part(const char *name, void (*run)(void *), void *argument)
+{
+	struct trap frame, *outer = tests.frame;
+	u64 start = time_now();
+	bool passed;
+
+	tests.outcome = PASSED;
+	tests.why[0] = 0;
+	tests.frame = &frame;
+	trap_frame(&frame, run, argument);
+	tests.frame = outer;
+	tests.count[tests.outcome]++;
+	outcome_tell(name, start);
+	passed = tests.outcome == PASSED;
+	tests.outcome = PASSED;
+	return passed;
+}
+
 static void run(void *context)
 {
 	const struct metal_test *test = context;
 
 	test->run();
-}
-
-static void test_run(const struct metal_test *test)
-{
-	u64 start = time_now();
-
-	tests.outcome = PASSED;
-	tests.why[0] = 0;
-	trap_frame(&tests.frame, run, (void *)test);
-	tests.count[tests.outcome]++;
-	switch (tests.outcome) {
-	case PASSED:
-		printf("ok %s %llu us\n", test->name,
-		       (unsigned long long)(time_now() - start) / 1000);
-		break;
-	case FAILED:
-		printf("not ok %s: %s\n", test->name, tests.why);
-		break;
-	case SKIPPED:
-		printf("skip %s: %s\n", test->name, tests.why);
-		break;
-	}
 }
 
 /* A word names a test, or all that begin so if it ends in a star. */
@@ -146,7 +157,7 @@ unsigned int tests_run(void)
 		if (list)
 			printf("%s\n", test->name);
 		else if (test_wanted(test))
-			test_run(test);
+			test_part(test->name, run, (void *)test);
 	}
 	if (list)
 		return METAL_EXIT_PASSED;

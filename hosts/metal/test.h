@@ -61,6 +61,12 @@ __attribute__((noreturn, format(printf, 1, 2))) void test_skip(const char *forma
 	} while (0)
 
 /*
+ * A part of the test under way, told of and counted as a test of its own: for tests that are made
+ * of many. What it fails or skips is its own. Whether it passed.
+ */
+bool test_part(const char *name, void (*run)(void *), void *argument);
+
+/*
  * Run the tests that the command line names (all, if it names none), or list them if its first word
  * is "list". Prints a line each, then "N passed, N failed, N skipped". Returns what to exit with.
  */
