@@ -13,7 +13,7 @@
 
 #include "hosts/metal/remap.h"
 
-#define SECTORS 16384u
+#define SECTORS 4096u
 
 enum { READ = 1, WRITE = 2 };
 
