@@ -242,9 +242,14 @@ struct disk *virtio_blk_disk(u32 i)
 
 struct disk *virtio_blk_named(const char *serial)
 {
-	for (u32 i = 0; i < nblocks; i++)
-		if (!strcmp(blocks[i].disk.serial, serial))
+	for (u32 i = 0; i < nblocks; i++) {
+		const char *is = blocks[i].disk.serial;
+
+		while (*is == '0' && strlen(is) > strlen(serial))
+			is++;
+		if (!strcmp(is, serial))
 			return &blocks[i].disk;
+	}
 	return NULL;
 }
 

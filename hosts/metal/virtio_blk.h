@@ -14,7 +14,10 @@
  */
 u32 virtio_blk_find(void);
 
-/* The i-th of those found, or NULL; or the one whose serial number (QEMU: serial=) is this. */
+/*
+ * The i-th of those found, or NULL; or the one whose serial number (QEMU: serial=) is this, zeroes
+ * before it aside, which blklab puts there.
+ */
 struct disk *virtio_blk_disk(u32 i);
 struct disk *virtio_blk_named(const char *serial);
 
