@@ -36,8 +36,11 @@ int paging_set(u64 start, u64 size, unsigned int access);
  * none). */
 unsigned int paging_get(u64 address, u64 *page_size);
 
-/* What is wrong with the tables of an image that has just started, in words, and where; NULL:
- * nothing. Reads every large page. */
-const char *paging_prove(const u8 **at);
+/*
+ * What is wrong with the tables of an image that has just started, in words, and where; NULL:
+ * nothing. A byte is read at each multiple of distance: the first touch of a page costs QEMU one of
+ * its own.
+ */
+const char *paging_prove(u64 distance, const u8 **at);
 
 #endif

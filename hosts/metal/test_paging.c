@@ -42,7 +42,7 @@ static void expect_page_fault(void (*function)(void *), const void *address, u64
 static void maps_256_mib(void)
 {
 	const u8 *at;
-	const char *why = paging_prove(&at);
+	const char *why = paging_prove(PAGE_LARGE_SIZE, &at);
 
 	if (why)
 		FAIL("%s (at %p)", why, (const void *)at);
