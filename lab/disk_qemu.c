@@ -90,7 +90,7 @@ static int image_open(const struct disk *disk)
 		return fd;
 	if (errno != ENOENT)
 		return told(disk, disk->image, errno);
-	if (!disk->size || disk->read_only) {
+	if (!disk->size || (disk->read_only && disk->file)) {
 		complain("disk '%s': %s is not there; with size= (and no ro) it is made",
 			 disk->name, disk->image);
 		return -ENOENT;

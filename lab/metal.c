@@ -21,6 +21,8 @@ static const char *const test_disks[] = {
 	"name=scratch,serial=scratch,size=8M,bad=8000-8007:rw",
 	"name=main,serial=main,size=8M,bad=1000-1007:rw",
 	"name=spare,serial=spare,size=4M",
+	"name=readonly,serial=readonly,size=1M,ro",
+	"name=slow,serial=slow,size=1M,slow=1iops",
 	NULL,
 };
 

@@ -62,7 +62,7 @@ struct metal_console {
 	bool proved[METAL_LAYERS];
 	struct metal_exception exception;
 	bool troubled;
-	size_t trouble; /* the line at which a report of an exception, or of the heap, begins */
+	size_t trouble;    /* the line at which a report of an exception, or of the heap, begins */
 	bool found_broken; /* by the image itself: that layer, and why */
 	enum metal_layer broken;
 	char *broken_why;

@@ -170,9 +170,11 @@ static struct metal_verdict judge_corrupt(const struct metal_console *console)
 static struct metal_verdict judge_unknown(const struct metal_console *console)
 {
 	size_t n = console->line.n;
+	const char *why = n ? console->line.item[n - 1] : "it gives no reason";
 
-	return verdict(METAL_UNKNOWN, format("the image refuses what it was asked for: %s",
-					     n ? console->line.item[n - 1] : "it gives no reason"));
+	if (!strncmp(why, "metal: ", 7))
+		why += 7;
+	return verdict(METAL_UNKNOWN, format("the image refuses what it was asked for: %s", why));
 }
 
 /* QEMU refuses with 1, which no image can end with: exit.h begins at 0x10. */
