@@ -14,7 +14,7 @@
 METAL_OPTION(heap, "heap");
 METAL_OPTION(heap_size, "heap-size");
 
-enum { BLOCKS = 64 };
+enum { BLOCKS = 24 };
 
 static struct heap *heap_make(void)
 {

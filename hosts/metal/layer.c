@@ -81,7 +81,7 @@ static const u64 *bss_look(const char **why)
 static void paging_holds(void)
 {
 	const u8 *at;
-	const char *why = paging_prove(16 * PAGE_LARGE_SIZE, &at);
+	const char *why = paging_prove(PAGING_LEAST / 2, &at);
 
 	if (why)
 		layer_broken("paging", METAL_EXIT_FAILED, "%s (at %p)", why, (const void *)at);
