@@ -225,7 +225,10 @@ static bool stands_still(struct metal_machine *machine)
 	return machine->run->state;
 }
 
-/* Milliseconds; time in which the host gave it no processor is not its own. -1: no limit. */
+/*
+ * Milliseconds; time in which the host gave it no processor is not its own: QEMU starts in one
+ * thread and runs the image in another. -1: no limit.
+ */
 static int time_left(const struct metal_machine *machine)
 {
 	double limit = machine->request->timeout / 1000.0, passed, starved;
@@ -233,7 +236,7 @@ static int time_left(const struct metal_machine *machine)
 	if (!machine->request->timeout)
 		return -1;
 	passed = session_now() - machine->started;
-	starved = passed > limit ? session_starved(machine->pid) : 0;
+	starved = passed > limit ? session_starved_all(machine->pid) : 0;
 	if (starved > passed - passed / LONGER)
 		starved = passed - passed / LONGER;
 	return passed - starved >= limit ? 0 : (int)((limit - passed + starved) * 1000) + 1;

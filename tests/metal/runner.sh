@@ -48,11 +48,11 @@ ends miscounted 1 doubted 'nor is a sum that does not add up' 'ok a 1 us\n2 pass
 ends early 125 died 'nor an end that is none of its own' "$passed" EXIT=0x33
 ends off 125 died 'nor one that switches the machine off' "$passed" SWITCH_OFF --machine pc
 
-ends hung 124 hung 'a hang, with where it is' 'ok a 1 us\nmetal: here it goes' HANG --timeout 1
+ends hung 124 hung 'a hang, with where it is' 'ok a 1 us\nmetal: here it goes' HANG --timeout 2
 says 'hung in ending, after test a'
 says 'ending.S:'
 jq -e '.console | contains("here it goes")' "$work/out" >/dev/null || fail 'its last words are not told'
-ends halted 124 hung 'a processor that nothing will wake' '' HALT --timeout 1
+ends halted 124 hung 'a processor that nothing will wake' '' HALT --timeout 2
 says 'halted with interrupts off'
 for machine in microvm pc q35; do
 	ends triple 134 triple-fault "a triple fault on $machine, with where it is" 'ok a 1 us\n' TRIPLE_FAULT \
@@ -69,7 +69,7 @@ grep -q '^blklab: 1 of 2 tests failed: b' "$work/err" || fail 'what it means is 
 expect 0 'all machines' blklab metal --image "$work/passed" --machine all
 [ "$(grep -c '^passed .* passed ' "$work/out")" = 3 ] || fail 'not all ran'
 expect 124 'of several runs one that hangs decides, and is told' \
-	blklab metal --image "$work/hung" --machine microvm,q35 --timeout 1
+	blklab metal --image "$work/hung" --machine microvm,q35 --timeout 2
 says '==== hung on q35'
 expect 1 'what can not be shown is no success' sh -c 'exec blklab metal --image "$1" >/dev/full' - "$work/passed"
 
