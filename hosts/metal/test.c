@@ -5,13 +5,11 @@
 #include "string.h"
 #include "time.h"
 
-enum outcome { PASSED, FAILED, SKIPPED };
-
 extern const struct metal_test metal_tests_start[], metal_tests_end[];
 
 static struct {
 	struct trap *frame;
-	enum outcome outcome;
+	enum part_outcome outcome;
 	char why[256];
 	unsigned int count[3];
 } tests;
@@ -27,7 +25,7 @@ void test_fail(const char *file, unsigned int line, const char *format, ...)
 {
 	va_list list;
 
-	tests.outcome = FAILED;
+	tests.outcome = PART_FAILED;
 	snprintf(tests.why, sizeof(tests.why), "%s:%u: ", file, line);
 	va_start(list, format);
 	why_note(format, list);
@@ -39,7 +37,7 @@ void test_skip(const char *format, ...)
 {
 	va_list list;
 
-	tests.outcome = SKIPPED;
+	tests.outcome = PART_SKIPPED;
 	va_start(list, format);
 	why_note(format, list);
 	va_end(list);
@@ -49,13 +47,13 @@ void test_skip(const char *format, ...)
 static void outcome_tell(const char *name, u64 start)
 {
 	switch (tests.outcome) {
-	case PASSED:
+	case PART_PASSED:
 		printf("ok %s %llu us\n", name, (unsigned long long)(time_now() - start) / 1000);
 		break;
-	case FAILED:
+	case PART_FAILED:
 		printf("not ok %s: %s\n", name, tests.why);
 		break;
-	case SKIPPED:
+	case PART_SKIPPED:
 		printf("skip %s: %s\n", name, tests.why);
 		break;
 	}
@@ -63,22 +61,22 @@ static void outcome_tell(const char *name, u64 start)
 
 /* A test that ends by an exception which it does not expect ends the run: nothing is sound any
  * more. */
-bool test_part(const char *name, void (*run)(void *), void *argument)
+enum part_outcome test_part(const char *name, void (*run)(void *), void *argument)
 {
 	struct trap frame, *outer = tests.frame;
 	u64 start = time_now();
-	bool passed;
+	enum part_outcome outcome;
 
-	tests.outcome = PASSED;
+	tests.outcome = PART_PASSED;
 	tests.why[0] = 0;
 	tests.frame = &frame;
 	trap_frame(&frame, run, argument);
 	tests.frame = outer;
 	tests.count[tests.outcome]++;
 	outcome_tell(name, start);
-	passed = tests.outcome == PASSED;
-	tests.outcome = PASSED;
-	return passed;
+	outcome = tests.outcome;
+	tests.outcome = PART_PASSED;
+	return outcome;
 }
 
 static void run(void *context)
@@ -161,7 +159,7 @@ unsigned int tests_run(void)
 	}
 	if (list)
 		return METAL_EXIT_PASSED;
-	printf("%u passed, %u failed, %u skipped\n", tests.count[PASSED], tests.count[FAILED],
-	       tests.count[SKIPPED]);
-	return tests.count[FAILED] ? METAL_EXIT_FAILED : METAL_EXIT_PASSED;
+	printf("%u passed, %u failed, %u skipped\n", tests.count[PART_PASSED],
+	       tests.count[PART_FAILED], tests.count[PART_SKIPPED]);
+	return tests.count[PART_FAILED] ? METAL_EXIT_FAILED : METAL_EXIT_PASSED;
 }

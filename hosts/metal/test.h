@@ -62,9 +62,10 @@ __attribute__((noreturn, format(printf, 1, 2))) void test_skip(const char *forma
 
 /*
  * A part of the test under way, told of and counted as a test of its own: for tests that are made
- * of many. What it fails or skips is its own. Whether it passed.
+ * of many. What it fails or skips is its own.
  */
-bool test_part(const char *name, void (*run)(void *), void *argument);
+enum part_outcome { PART_PASSED, PART_FAILED, PART_SKIPPED };
+enum part_outcome test_part(const char *name, void (*run)(void *), void *argument);
 
 /*
  * Run the tests that the command line names (all, if it names none), or list them if its first word

@@ -73,6 +73,8 @@ static void test_run(void *context)
 	const struct CMUnitTest *test = context;
 	struct trap frame;
 
+	if (!options_value("only") && !suite_wants(test->name))
+		SKIP("it takes long: suite=all");
 	now.state = test->initial_state;
 	now.line = 0;
 	now.frame = &frame;
@@ -86,19 +88,19 @@ static void test_run(void *context)
 int suite_run(const struct CMUnitTest *tests, size_t n)
 {
 	const char *only = options_value("only");
-	int ran = 0, passed = 0;
+	int ran = 0, failed = 0;
 	char name[128];
 
 	for (size_t i = 0; i < n; i++) {
 		if (only && strcmp(only, tests[i].name))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", now.program, tests[i].name);
-		passed += test_part(name, test_run, (void *)(uintptr_t)&tests[i]);
 		ran++;
+		failed += test_part(name, test_run, (void *)(uintptr_t)&tests[i]) == PART_FAILED;
 	}
 	if (!ran)
 		FAIL("%s has no test '%s'", now.program, only);
-	return ran - passed;
+	return failed;
 }
 
 int suite_program(const char *name, int (*main)(int argc, char **argv), int argc, const char **argv)

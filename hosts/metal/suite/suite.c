@@ -18,7 +18,8 @@
 
 #include "process.h"
 
-METAL_OPTION(sim, "sim");
+METAL_OPTION(case_, "case");
+METAL_OPTION(suite, "suite");
 
 /* The main() of each, under the name that it is compiled with. */
 int test_core_main(int argc, char **argv);
@@ -32,12 +33,52 @@ int sim_test_main(int argc, char **argv);
 int sim_proof_main(int argc, char **argv);
 int selfcheck_main(int argc, char **argv);
 
-/* Half a minute of emulation in all; something of each kind. */
+/* Of the simulator's cases, something of each kind. */
 static const char *const share[] = {
 	"cut/add",      "cut/write-error",   "cut/read-error", "cut/limbo",         "fault/lose",
-	"alloc/format", "alloc/write-error", "race/moving",    "race-listed/reuse", "swapped",
+	"alloc/format", "alloc/write-error", "race/moving",    "race-listed/reuse", "supers",
 	"mixture",      "breaker",           "not-medium",     "read-only",         "full",
 };
+
+/* Of the unit tests, those that take seconds each. */
+static const char *const longer[] = {
+	"whichever_allocation_fails_nothing_changes_and_nothing_leaks",
+	"a_scattered_remap_costs_16_bytes_at_a_million_and_25_at_100_000",
+	"loading_leaves_no_slack",
+	"random_changes_end_as_in_a_plain_array",
+	"random_failures_of_memory_change_nothing",
+	"pass_writes_the_rest_of_a_joined_entry",
+};
+
+static bool listed(const char *const *list, size_t n, const char *name)
+{
+	while (n--)
+		if (!strcmp(list[n], name))
+			return true;
+	return false;
+}
+
+static bool suite_is(const char *word)
+{
+	const char *suite = options_value("suite");
+
+	return suite && !strcmp(suite, word);
+}
+
+static bool is_proof(void)
+{
+	return suite_is("proof");
+}
+
+static bool is_all(void)
+{
+	return suite_is("all") || is_proof();
+}
+
+bool suite_wants(const char *name)
+{
+	return is_all() || !listed(longer, sizeof(longer) / sizeof(*longer), name);
+}
 
 static void memory_ready(void)
 {
@@ -73,13 +114,6 @@ UNIT(recovery);
 
 /* ---- the simulator ---- */
 
-static bool is_proof(void)
-{
-	const char *which = options_value("sim");
-
-	return which && !strcmp(which, "proof");
-}
-
 static void case_run(void *context)
 {
 	const char *argv[] = { "sim", "--case", context };
@@ -89,14 +123,11 @@ static void case_run(void *context)
 
 static bool case_wanted(const char *name)
 {
-	const char *which = options_value("sim");
+	const char *one = options_value("case");
 
-	if (which)
-		return !strcmp(which, "all") || is_proof() || !strcmp(which, name);
-	for (u32 i = 0; i < sizeof(share) / sizeof(*share); i++)
-		if (!strcmp(share[i], name))
-			return true;
-	return false;
+	if (one)
+		return !strcmp(one, name);
+	return is_all() || listed(share, sizeof(share) / sizeof(*share), name);
 }
 
 static void cases(void)
@@ -109,11 +140,11 @@ static void cases(void)
 		if (!case_wanted(name))
 			continue;
 		snprintf(full, sizeof(full), "sim/%s", name);
-		passed += test_part(full, case_run, name);
+		passed += test_part(full, case_run, name) == PART_PASSED;
 		ran++;
 	}
 	if (!ran)
-		FAIL("the simulator has no case '%s'", options_value("sim"));
+		FAIL("the simulator has no case '%s'", options_value("case"));
 	if (passed < ran)
 		FAIL("%u of %u cases failed", ran - passed, ran);
 }
@@ -121,6 +152,8 @@ METAL_TEST("sim/cases", cases);
 
 static void selfcheck(void)
 {
+	if (!is_all())
+		SKIP("it takes a minute: suite=all");
 	memory_ready();
 	program_run("selfcheck", selfcheck_main, 1, NULL);
 }

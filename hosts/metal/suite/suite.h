@@ -13,6 +13,9 @@
 int suite_program(const char *name, int (*main)(int argc, char **argv), int argc,
 		  const char **argv);
 
+/* Is this unit test to be run where none is named? */
+bool suite_wants(const char *name);
+
 /* Say that the program, or its test under way, has failed and why, and leave that. */
 _Noreturn __attribute__((format(printf, 1, 2))) void suite_leave(const char *format, ...);
 
