@@ -93,8 +93,10 @@ static enum metal_layer layer_of_test(const char *name)
 		{ "bump", METAL_ALLOCATOR },     { "list", METAL_ALLOCATOR },
 		{ "freelist", METAL_ALLOCATOR }, { "malloc", METAL_ALLOCATOR },
 		{ "core", METAL_CORE },          { "remap", METAL_CORE },
-		{ "disk", METAL_DRIVER },        { "virtio", METAL_DRIVER },
-		{ "pci", METAL_DRIVER },         { "driver", METAL_DRIVER },
+		{ "unit", METAL_CORE },          { "sim", METAL_CORE },
+		{ "power", METAL_CORE },         { "disk", METAL_DRIVER },
+		{ "virtio", METAL_DRIVER },      { "pci", METAL_DRIVER },
+		{ "driver", METAL_DRIVER },
 	};
 	size_t i;
 

@@ -3,7 +3,7 @@
 
 #include "hosts/metal/malloc.h"
 
-#define SCRATCH_SIZE (64u << 10)
+#define SCRATCH_SIZE (32u << 10)
 
 struct request {
 	enum bm_request kind;

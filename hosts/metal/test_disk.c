@@ -5,6 +5,7 @@
  * sectors from bad= to the next multiple of 8 can be neither read nor written, if that option is
  * given.
  */
+#include "layer.h"
 #include "options.h"
 #include "string.h"
 #include "test.h"
@@ -68,6 +69,7 @@ static void all_are_found(void)
 		EXPECT_EQUAL(disk_read(disk, back, 0, per(disk)), 0);
 	}
 	EXPECT_EQUAL(virtio_blk_find(), n); /* also when they are in use already */
+	layer_holds("driver");
 }
 METAL_TEST("disk/all-are-found", all_are_found);
 
