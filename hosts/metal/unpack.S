@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What QEMU loads and enters by PVH: an image packed as an LZ4 block (tool/pack.c), behind where the
- * image will be, and the code that unpacks it there. No stack, no memory but these; %ebx, the start
- * info, is boot.S's.
+ * image will be, and the code that unpacks it there and adds it up. No stack, no memory but these;
+ * %ebx, the start info, is boot.S's.
  */
 #include "exit.h"
 
@@ -41,7 +41,7 @@ sequence:
 	shrl	$4, %ecx
 	length_rest
 	rep movsb
-	cmpl	$packed_end, %esi
+	cmpl	$packed_sum, %esi
 	jae	unpacked
 	movzwl	(%esi), %ebp		/* how far back the match is */
 	addl	$2, %esi
@@ -56,11 +56,17 @@ sequence:
 	movl	%edx, %esi
 	jmp	sequence
 unpacked:
-	movl	$boot_entry, %eax
 	cmpl	$data_end, %edi
 	jne	damaged
-	cmpl	$packed_end, %esi
-	jne	damaged
+	movl	packed_sum, %edx
+	movl	$image_start, %esi
+1:	lodsl
+	subl	%eax, %edx
+	cmpl	%edi, %esi
+	jb	1b
+	testl	%edx, %edx
+	jnz	damaged
+	movl	$boot_entry, %eax
 	jmp	*%eax
 damaged:
 	movl	$words, %esi
@@ -77,5 +83,6 @@ words_end:
 packed:
 	.incbin	PACKED
 packed_end:
+	.set	packed_sum, packed_end - 4	/* of the image's words */
 
 	.section .note.GNU-stack, "", @progbits
