@@ -15,31 +15,33 @@ extern "C" {
 #include "core/port.h"
 #endif
 
-enum exception_vector { /* Intel SDM volume 3, 6.15 */
-			EXCEPTION_DIVIDE = 0,
-			EXCEPTION_DEBUG = 1,
-			EXCEPTION_NMI = 2,
-			EXCEPTION_BREAKPOINT = 3,
-			EXCEPTION_OVERFLOW = 4,
-			EXCEPTION_BOUND = 5,
-			EXCEPTION_OPCODE = 6,
-			EXCEPTION_NO_FPU = 7,
-			EXCEPTION_DOUBLE_FAULT = 8,
-			EXCEPTION_TSS = 10,
-			EXCEPTION_SEGMENT = 11,
-			EXCEPTION_STACK = 12,
-			EXCEPTION_PROTECTION = 13,
-			EXCEPTION_PAGE = 14,
-			EXCEPTION_FPU = 16,
-			EXCEPTION_ALIGNMENT = 17,
-			EXCEPTION_MACHINE = 18,
-			EXCEPTION_SIMD = 19,
+/* Intel SDM volume 3, 6.15 */
+enum exception_vector {
+	EXCEPTION_DIVIDE = 0,
+	EXCEPTION_DEBUG = 1,
+	EXCEPTION_NMI = 2,
+	EXCEPTION_BREAKPOINT = 3,
+	EXCEPTION_OVERFLOW = 4,
+	EXCEPTION_BOUND = 5,
+	EXCEPTION_OPCODE = 6,
+	EXCEPTION_NO_FPU = 7,
+	EXCEPTION_DOUBLE_FAULT = 8,
+	EXCEPTION_TSS = 10,
+	EXCEPTION_SEGMENT = 11,
+	EXCEPTION_STACK = 12,
+	EXCEPTION_PROTECTION = 13,
+	EXCEPTION_PAGE = 14,
+	EXCEPTION_FPU = 16,
+	EXCEPTION_ALIGNMENT = 17,
+	EXCEPTION_MACHINE = 18,
+	EXCEPTION_SIMD = 19,
 };
 
-enum page_error { /* bits of a page fault's error code */
-		  PAGE_ERROR_PRESENT = 1 << 0,
-		  PAGE_ERROR_WRITE = 1 << 1,
-		  PAGE_ERROR_FETCH = 1 << 4,
+/* Bits of a page fault's error code. */
+enum page_error {
+	PAGE_ERROR_PRESENT = 1 << 0,
+	PAGE_ERROR_WRITE = 1 << 1,
+	PAGE_ERROR_FETCH = 1 << 4,
 };
 
 struct trap {
@@ -61,19 +63,25 @@ enum trap_result { TRAP_NONE, TRAP_EXCEPTION, TRAP_LEFT };
  */
 enum trap_result trap_call(struct trap *trap, void (*function)(void *), void *argument);
 
-/* The same, but exceptions are left to an outer trap, or if there is none end the run. Never
- * TRAP_EXCEPTION. */
+/*
+ * The same, but exceptions are left to an outer trap, or if there is none end the run. Never
+ * TRAP_EXCEPTION.
+ */
 enum trap_result trap_frame(struct trap *trap, void (*function)(void *), void *argument);
 
 /* Out of this call, which must be under way, and of those within it. */
 __attribute__((noreturn)) void trap_leave(struct trap *trap);
 
-/* The IDT, the TSS with the stack for double faults, and the GDT's entry for it. Once, before
- * anything can go wrong. */
+/*
+ * The IDT, the TSS with the stack for double faults, and the GDT's entry for it. Once, before
+ * anything can go wrong.
+ */
 void exceptions_init(void);
 
-/* The handler of an interrupt (vectors 32 to 255); NULL: none, it is an exception that nobody
- * expects. */
+/*
+ * The handler of an interrupt (vectors 32 to 255); NULL: none, it is an exception that nobody
+ * expects.
+ */
 void interrupt_handle(unsigned int vector, void (*handler)(unsigned int vector));
 
 #ifdef __cplusplus

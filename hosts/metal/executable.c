@@ -15,8 +15,10 @@ void *executable_alloc(size_t size)
 	return size && pages >= size ? aligned_alloc(PAGE_SIZE, pages) : NULL;
 }
 
-/* A jump or call follows before the new code runs, which is all that x86 asks for (SDM volume
- * 3, 12.6). */
+/*
+ * A jump or call follows before the new code runs, which is all that x86 asks for (SDM volume 3,
+ * 12.6).
+ */
 int executable_seal(void *code, size_t size)
 {
 	return paging_set((u64)code, whole_pages(size), PAGING_READ | PAGING_EXECUTE);

@@ -8,7 +8,8 @@
 
 #include "core/port.h"
 
-/* Writable memory from the heap for size bytes of code, rounded up to whole pages; NULL: none left.
+/*
+ * Writable memory from the heap for size bytes of code, rounded up to whole pages; NULL: none left.
  */
 void *executable_alloc(size_t size);
 

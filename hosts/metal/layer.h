@@ -12,7 +12,8 @@
 /* Prints that it holds. */
 void layer_holds(const char *name);
 
-/* Prints "metal: layer NAME broken: ..." and ends the run with this value of exit.h. Any context.
+/*
+ * Prints "metal: layer NAME broken: ..." and ends the run with this value of exit.h. Any context.
  */
 __attribute__((noreturn, format(printf, 3, 4))) void
 layer_broken(const char *name, unsigned int value, const char *format, ...);

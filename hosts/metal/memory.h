@@ -10,8 +10,7 @@
 #define MEMORY_RANGES_MAX 32
 
 struct memory {
-	u64 start, end; /* free: from the image's end to where that piece of RAM, or the first
-			   module in it, ends */
+	u64 start, end; /* free: behind the image, up to the end of that RAM or a module */
 	u64 top;        /* where the highest RAM ends */
 	u64 total;      /* bytes of RAM */
 	struct memory_range ranges[MEMORY_RANGES_MAX];
@@ -20,8 +19,10 @@ struct memory {
 
 extern struct memory memory;
 
-/* Reads the map. Exits with METAL_EXIT_ASSUMPTION if there is none, or too little is left beyond
- * the image. */
+/*
+ * Reads the map. Exits with METAL_EXIT_ASSUMPTION if there is none, or too little is left beyond
+ * the image.
+ */
 void memory_init(const struct start_info *start);
 
 #endif

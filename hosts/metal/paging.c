@@ -56,7 +56,8 @@ static u64 entry_bits(unsigned int access)
 	return bits;
 }
 
-/* The table that an entry of the level above leads to; made if there is none. NULL: no table left.
+/*
+ * The table that an entry of the level above leads to; made if there is none. NULL: no table left.
  */
 static u64 *table_below(u64 *entry)
 {

@@ -21,8 +21,10 @@ enum paging_access {
 	PAGING_DEVICE = 1 << 3, /* not cached */
 };
 
-/* Give each part of the image the access that it needs and no more, and map what memory there is
- * beyond 256 MiB. */
+/*
+ * Give each part of the image the access that it needs and no more, and map what memory there is
+ * beyond 256 MiB.
+ */
 void paging_init(void);
 
 /*
@@ -32,8 +34,10 @@ void paging_init(void);
  */
 int paging_set(u64 start, u64 size, unsigned int access);
 
-/* The access of what is mapped at an address, as the tables have it, and the size of its page (0:
- * none). */
+/*
+ * The access of what is mapped at an address, as the tables have it, and the size of its page (0:
+ * none).
+ */
 unsigned int paging_get(u64 address, u64 *page_size);
 
 /*

@@ -6,11 +6,12 @@
  *
  * What an image then says, and how it ends (exit.h), is the contract with blklab metal --diagnose:
  *
- *	name         the first layer to break; its line
- *	mode32       boot: "metal: cannot run: 64-bit code was entered in 32-bit mode ..."
- *ASSUMPTION sse-early    boot: "metal: exception 6 ...", "metal: this is an SSE instruction ..."
- *EXCEPTION bss-dirty    bss: "metal: layer bss broken: ..." FAILED page-entry   paging: "metal:
- *layer paging broken: ..." FAILED free-list    allocator: "metal: layer allocator broken: ..." HEAP
+ *	name        breaks first  says                                            exits
+ *	mode32      boot          "cannot run: 64-bit code was entered in 32-"    ASSUMPTION
+ *	sse-early   boot          "exception 6 ..." "this is an SSE instruction"  EXCEPTION
+ *	bss-dirty   bss           "layer bss broken: ..."                         FAILED
+ *	page-entry  paging        "layer paging broken: ..."                      FAILED
+ *	free-list   allocator     "layer allocator broken: ..."                   HEAP
  */
 #ifndef BLKMEND_METAL_PLANT_H
 #define BLKMEND_METAL_PLANT_H

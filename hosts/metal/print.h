@@ -15,8 +15,10 @@
 extern "C" {
 #endif
 
-/* All return how long the text is, without a final NUL, whether or not all of it had room. Any
- * context. */
+/*
+ * All return how long the text is, without a final NUL, whether or not all of it had room. Any
+ * context.
+ */
 __attribute__((format(printf, 1, 2))) int printf(const char *format, ...);
 __attribute__((format(printf, 1, 0))) int vprintf(const char *format, va_list list);
 __attribute__((format(printf, 3, 4))) int snprintf(char *buffer, size_t size, const char *format,

@@ -59,8 +59,10 @@ static void outcome_tell(const char *name, u64 start)
 	}
 }
 
-/* A test that ends by an exception which it does not expect ends the run: nothing is sound any
- * more. */
+/*
+ * A test that ends by an exception which it does not expect ends the run: nothing is sound any
+ * more.
+ */
 enum part_outcome test_part(const char *name, void (*run)(void *), void *argument)
 {
 	struct trap frame, *outer = tests.frame;

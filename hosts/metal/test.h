@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tests on the metal. A test is a function with a name; it runs until it returns, or until an
- *expectation does not hold.
+ * expectation does not hold.
  *
  *	static void stack_grows_down(void)
  *	{

@@ -7,8 +7,10 @@
 
 #include "core/port.h"
 
-/* Takes a millisecond. Without a PIT, CPUID's word is taken for the rate, or 1 GHz is assumed and
- * said. */
+/*
+ * Takes a millisecond. Without a PIT, CPUID's word is taken for the rate, or 1 GHz is assumed and
+ * said.
+ */
 void time_init(void);
 
 /* Nanoseconds since time_init(); never goes back. Any context. */
