@@ -8,8 +8,9 @@
 #	size	bytes of the files that QEMU loads, and of what they unpack to
 #	time	milliseconds, machine after machine in each round: whatever else this machine does weighs
 #		on all of them; the median counts, the least is what it takes when nothing else does.
-#		"processor" is for how long QEMU's threads had one, in the mean. With "layers" the image
-#		proves them and lists its tests, with "tests" it runs them, too
+#		"processor" is for how long QEMU's threads had one, in the mean. "nothing" is an image that
+#		ends at once: QEMU's own share. With "layers" metal-tiny proves them and lists its tests,
+#		with "tests" it runs them, too
 #	heap	bench/heap.sh
 #
 # Environment: BUILD_DIR, the build directory (build); ROUNDS (21); MACHINES ("microvm pc q35").
@@ -50,9 +51,10 @@ start()
 	esac
 	image=$2
 	shift 2
+	[ -e "$image" ] || image=$images/$image
 	"$build/bench/bench_took" $passed qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
 		-M "$model" -accel tcg -cpu max -m 256 -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
-		-serial null -kernel "$images/$image" -append "$*"
+		-serial null -kernel "$image" -append "$*"
 }
 
 # row MACHINE WHAT MARK: of the times in $dir/MACHINE-WHAT.
@@ -72,19 +74,23 @@ part_time()
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/bench-metal.XXXXXX")
 	trap 'rm -rf "$dir"' EXIT
 	trap 'exit 1' INT TERM
+	gcc -c -DSAYS='""' -DEXIT=0x10 -o "$dir/nothing.o" "$top/tests/metal/ending.S"
+	ld -e entry -z noexecstack -Ttext=0x100000 -o "$dir/nothing" "$dir/nothing.o"
 	for _ in $(seq "$rounds"); do
 		for machine in $machines; do
+			start "$machine" "$dir/nothing" >>"$dir/$machine-nothing"
 			start "$machine" metal-tiny list >>"$dir/$machine-layers"
 			start "$machine" metal-tiny >>"$dir/$machine-tests"
 		done
 	done
 	echo "milliseconds from starting QEMU ($(qemu-system-x86_64 --version | sed -n 's/.*version \([^ ]*\).*/\1/p'), TCG) to its end, $rounds rounds"
 	echo
-	echo '| machine  | metal-tiny |  median |   least |    most | processor | mark |        |'
+	echo '| machine  | what       |  median |   least |    most | processor | mark |        |'
 	echo '|----------|------------|---------|---------|---------|-----------|------|--------|'
 	for machine in $machines; do
 		mark=
 		[ "$machine" != microvm ] || mark=35
+		row "$machine" nothing ''
 		row "$machine" layers "$mark"
 		row "$machine" tests ''
 	done
