@@ -14,15 +14,15 @@
 #include "metal_diagnose.h"
 
 /*
- * What metal-test has tests for, by serial number: its own option says where "scratch" is bad. Ends
- * with NULL.
+ * What metal-test has tests for, by name: its own option says where "scratch" is bad. Ends with NULL.
  */
 static const char *const test_disks[] = {
-	"name=scratch,serial=scratch,size=8M,bad=8000-8007:rw",
-	"name=main,serial=main,size=8M,bad=1000-1007:rw",
-	"name=spare,serial=spare,size=4M",
-	"name=readonly,serial=readonly,size=1M,ro",
-	"name=slow,serial=slow,size=1M,slow=1iops",
+	"name=scratch,size=8M,bad=8000-8007:rw",
+	"name=main,size=4M,bad=1000-1007:rw,bad=3000-3003:rw,bad=2001:w",
+	"name=spare,size=2M,bad=458:w",
+	"name=power,size=2304K,bad=100-103:w,bad=700-702:rw",
+	"name=readonly,size=1M,ro",
+	"name=slow,size=1M,slow=1iops",
 	NULL,
 };
 
@@ -106,9 +106,16 @@ static void trials_free(struct metal_trials *trials)
 static int run_one(const struct metal_options *options, struct metal_trials *trials)
 {
 	struct metal_trial *trial = &trials->trial[0];
+	const struct metal_console *console;
 
 	fflush(stdout);
 	trial_run(options, trials, trial, STDOUT_FILENO);
+	/* What was said last may lack its end; what is told of it begins a line of its own. */
+	console = &trial->run.console;
+	if (console->size && console->data[console->size - 1] != '\n' && !trial->run.deaf) {
+		putchar('\n');
+		fflush(stdout);
+	}
 	metal_tell(trial, true);
 	return trial->verdict.exit;
 }

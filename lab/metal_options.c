@@ -39,10 +39,10 @@ const char metal_help[] =
 	"  --diagnose             say which layer is the first to break, and the likely reason\n"
 	"  --disk SPEC            as of `blklab run`; those that metal-test wants if none is given\n"
 	"  --no-disks             none\n"
-	"  --mem SIZE             memory (512M)\n"
+	"  --mem SIZE             memory (1024M)\n"
 	"  --cpu MODEL            a processor of QEMU's; all that there is if not said\n"
 	"  --accel kvm|tcg        tcg unless a timed probe shows that KVM is real\n"
-	"  --timeout SECONDS      120 if not said; 0: none\n"
+	"  --timeout SECONDS      600 if not said; 0: none\n"
 	"  --list                 only list the tests\n"
 	"  --json                 the result as JSON\n"
 	"  --verbose              show the programs that are started\n";
@@ -260,7 +260,7 @@ int metal_parse(struct metal_options *options, int argc, char **argv)
 {
 	int option, err;
 
-	*options = (struct metal_options){ .memory = 512, .timeout = 120000 };
+	*options = (struct metal_options){ .memory = 1024, .timeout = 600000 };
 	options->choice.image = METAL_IMAGE_DEFAULT;
 	opterr = 0;
 	optind = 1;

@@ -29,10 +29,11 @@ finds()
 	done
 }
 
-expect 0 'a sound image is cleared' blklab metal --diagnose --json
+expect 0 'a sound image is cleared' blklab metal --diagnose --json 'boot/*' 'paging/*' 'heap/*' 'core/*' 'disk/*'
 judged none none
+[ "$(jq '.runs[0].layers | length' "$work/out")" = 7 ] || fail 'not every layer was proved'
 [ "$(jq -r '.runs[0].failed' "$work/out")" = 0 ] || fail 'a test failed'
-expect 0 'in words, too' blklab metal --diagnose --no-disks
+expect 0 'in words, too' blklab metal --diagnose --no-disks 'boot/*'
 says 'no fault found'
 finds mode32 boot '32-bit mode' assumption 'EFER.LME'
 finds sse-early boot 'SSE before it is enabled' exception '-mgeneral-regs-only'
