@@ -29,9 +29,11 @@
 	}
 
 /* clang-format off */
-static const u32 table[8][256] = {
+static const u32 table[256] =
 	ROWS(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf,
-	     0x105ec76f, 0x20bd8ede, 0x417b1dbc, 0x82f63b78),
+	     0x105ec76f, 0x20bd8ede, 0x417b1dbc, 0x82f63b78);
+/* of the same for 1 to 7 bytes further on */
+static const u32 further[7][256] = {
 	ROWS(0x13a29877, 0x274530ee, 0x4e8a61dc, 0x9d14c3b8,
 	     0x3fc5f181, 0x7f8be302, 0xff17c604, 0xfbc3faf9),
 	ROWS(0xa541927e, 0x4f6f520d, 0x9edea41a, 0x38513ec5,
@@ -54,16 +56,16 @@ u32 bm_crc32c(u32 crc, const void *data, size_t size)
 	const u8 *p = data;
 
 	crc = ~crc;
-	for (; size >= 8; size -= 8, p += 8) {
+	for (; !BM_SMALL && size >= 8; size -= 8, p += 8) {
 		u32 low = bm_get32(p) ^ crc;
 		u32 high = bm_get32(p + 4);
 
-		crc = table[7][low & 0xff] ^ table[6][low >> 8 & 0xff] ^
-		      table[5][low >> 16 & 0xff] ^ table[4][low >> 24] ^ table[3][high & 0xff] ^
-		      table[2][high >> 8 & 0xff] ^ table[1][high >> 16 & 0xff] ^
-		      table[0][high >> 24];
+		crc = further[6][low & 0xff] ^ further[5][low >> 8 & 0xff] ^
+		      further[4][low >> 16 & 0xff] ^ further[3][low >> 24] ^
+		      further[2][high & 0xff] ^ further[1][high >> 8 & 0xff] ^
+		      further[0][high >> 16 & 0xff] ^ table[high >> 24];
 	}
 	for (; size; size--)
-		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
+		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
 	return ~crc;
 }

@@ -76,6 +76,11 @@ enum {
 
 #endif
 
+/* 1: smaller code, if slower, that does the same. A host may say so when it compiles the core. */
+#ifndef BM_SMALL
+#define BM_SMALL 0
+#endif
+
 /* Little-endian fields at any alignment; compilers turn these into single loads and stores. */
 static inline u16 bm_get16(const void *p)
 {

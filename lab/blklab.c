@@ -3,6 +3,7 @@
  * blklab: real kernels, and disks that really fail.
  */
 #include "machine.h"
+#include "metal.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -34,6 +35,8 @@ static const struct verb verbs[] = {
 	  true },
 	{ "fault", verb_fault, "[--machine NAME] DISK add|remove|clear|list [RANGE...]",
 	  "change where a disk fails, while the guest runs" },
+	{ "metal", verb_metal, "[OPTION...] [TEST|KEY=VALUE]...",
+	  "run the bare-metal image: the core with nothing under it", false, metal_help },
 	{ "uml", verb_uml, "[--plain] [--rebuild]", "build a User Mode Linux that finds bugs" },
 	{ "selftest", verb_selftest, "[--quick|--boots N] [OPTION...]",
 	  "is the lab itself to be trusted?", true },
@@ -53,9 +56,12 @@ static void usage(FILE *to)
 
 static int verb_run_one(const struct verb *verb, int argc, char **argv)
 {
+	const char *help;
+
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		help = verb->guest ? machine_help : verb->help ? verb->help : "";
 		printf("usage: blklab %s %s\n\n%s\n%s%s", verb->name, verb->usage, verb->summary,
-		       verb->guest ? "\n" : "", verb->guest ? machine_help : "");
+		       *help ? "\n" : "", help);
 		return LAB_OK;
 	}
 	return verb->run(argc, argv);

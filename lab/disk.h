@@ -48,6 +48,7 @@ struct disk {
 struct disks {
 	struct disk *disk;
 	size_t n;
+	bool mmio; /* the machine has no PCI: virtio disks are in memory */
 };
 
 /*

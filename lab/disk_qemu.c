@@ -90,7 +90,7 @@ static int image_open(const struct disk *disk)
 		return fd;
 	if (errno != ENOENT)
 		return told(disk, disk->image, errno);
-	if (!disk->size || disk->read_only) {
+	if (!disk->size || (disk->read_only && disk->file)) {
 		complain("disk '%s': %s is not there; with size= (and no ro) it is made",
 			 disk->name, disk->image);
 		return -ENOENT;
@@ -313,11 +313,12 @@ static json_t *disk_nodes(const struct disk *disk)
  * Devices.
  */
 
-static json_t *disk_device(const struct disk *disk)
+static json_t *disk_device(const struct disk *disk, bool mmio)
 {
 	static const char *const drivers[] = { "virtio-blk-pci", "scsi-hd", "nvme" };
-	json_t *device = json_pack("{s:s, s:o, s:o, s:s, s:i, s:i}", "driver", drivers[disk->bus],
-				   "id", json_sprintf("device-%s", disk->name), "drive",
+	const char *driver = mmio ? "virtio-blk-device" : drivers[disk->bus];
+	json_t *device = json_pack("{s:s, s:o, s:o, s:s, s:i, s:i}", "driver", driver, "id",
+				   json_sprintf("device-%s", disk->name), "drive",
 				   json_sprintf("disk-%s", disk->name), "serial", disk->serial,
 				   "logical_block_size", (int)disk->block_size,
 				   "physical_block_size", (int)disk->block_size);
@@ -366,7 +367,7 @@ void disks_modules(const struct disks *disks, struct strings *modules)
 /* -errno stops it. `value` is consumed. */
 typedef int step_fn(void *ctx, const char *option, const char *command, json_t *value);
 
-static int disk_steps(const struct disk *disk, step_fn *step, void *ctx)
+static int disk_steps(const struct disk *disk, bool mmio, step_fn *step, void *ctx)
 {
 	json_t *nodes, *node;
 	size_t i;
@@ -381,7 +382,7 @@ static int disk_steps(const struct disk *disk, step_fn *step, void *ctx)
 			err = step(ctx, "-blockdev", "blockdev-add", json_incref(node));
 	}
 	json_decref(nodes);
-	return err ? err : step(ctx, "-device", "device_add", disk_device(disk));
+	return err ? err : step(ctx, "-device", "device_add", disk_device(disk, mmio));
 }
 
 static int disks_steps(const struct disks *disks, step_fn *step, void *ctx)
@@ -392,7 +393,7 @@ static int disks_steps(const struct disks *disks, step_fn *step, void *ctx)
 	if (disks_have(disks, DISK_SCSI))
 		err = step(ctx, "-device", "device_add", scsi_controller());
 	for (i = 0; i < disks->n && !err; i++)
-		err = disk_steps(&disks->disk[i], step, ctx);
+		err = disk_steps(&disks->disk[i], disks->mmio, step, ctx);
 	return err;
 }
 

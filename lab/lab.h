@@ -26,6 +26,7 @@ struct verb {
 	const char *usage;                 /* what follows the verb's name */
 	const char *summary;               /* one line */
 	bool guest;                        /* it starts guests: machine_help holds for it */
+	const char *help;                  /* what else --help says; or NULL */
 };
 
 extern bool lab_verbose; /* --verbose: show what is run */
@@ -38,6 +39,7 @@ int verb_fault(int argc, char **argv);
 int verb_gdb(int argc, char **argv);
 int verb_kernels(int argc, char **argv);
 int verb_matrix(int argc, char **argv);
+int verb_metal(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_selftest(int argc, char **argv);
 int verb_setup(int argc, char **argv);

@@ -21,7 +21,8 @@ struct qmp {
 	json_int_t
 		id; /* of the last command: an answer that comes too late is not the next one's */
 	char *error;
-	char *data; /* received, not yet used */
+	char *shutdown; /* the reason of that event */
+	char *data;     /* received, not yet used */
 	size_t size, room;
 };
 
@@ -118,6 +119,17 @@ static int receive(struct qmp *qmp, json_t **object, long long deadline)
 	return 0;
 }
 
+/* All events are skipped, but of this one the reason is kept. */
+static void event_take(struct qmp *qmp, const json_t *object)
+{
+	const char *event = json_string_value(json_object_get(object, "event")), *reason;
+
+	if (!event || strcmp(event, "SHUTDOWN") || qmp->shutdown)
+		return;
+	reason = json_string_value(json_object_get(json_object_get(object, "data"), "reason"));
+	qmp->shutdown = must_strdup(reason ? reason : "");
+}
+
 static int receive_answer(struct qmp *qmp, json_t **answer, long long deadline)
 {
 	const char *text;
@@ -130,6 +142,7 @@ static int receive_answer(struct qmp *qmp, json_t **answer, long long deadline)
 			return err;
 		if (json_integer_value(json_object_get(object, "id")) == qmp->id)
 			break;
+		event_take(qmp, object);
 		json_decref(object);
 	}
 	if (json_object_get(object, "return")) {
@@ -176,26 +189,56 @@ char *qmp_human(struct qmp *qmp, const char *line)
 	return text;
 }
 
-struct qmp *qmp_open(int fd)
+/* Greeting and capabilities. */
+static int greet(struct qmp *qmp)
+{
+	json_t *greeting;
+	int err = receive(qmp, &greeting, now() + PATIENCE);
+
+	if (err)
+		return err;
+	if (!json_object_get(greeting, "QMP"))
+		err = fail(qmp, -EIO, must_strdup("this is not QEMU"));
+	json_decref(greeting);
+	return err ? err : qmp_run(qmp, "qmp_capabilities", NULL, NULL);
+}
+
+static struct qmp *open_one(int fd, bool tell)
 {
 	struct qmp *qmp = must_calloc(1, sizeof(*qmp));
-	json_t *greeting;
-	int err;
 
 	qmp->fd = fd;
-	err = receive(qmp, &greeting, now() + PATIENCE);
-	if (!err) {
-		if (!json_object_get(greeting, "QMP"))
-			err = fail(qmp, -EIO, must_strdup("this is not QEMU"));
-		json_decref(greeting);
-	}
-	if (!err)
-		err = qmp_run(qmp, "qmp_capabilities", NULL, NULL);
-	if (!err)
+	if (!greet(qmp))
 		return qmp;
-	complain("QEMU's control socket: %s", qmp_error(qmp));
+	if (tell)
+		complain("QEMU's control socket: %s", qmp_error(qmp));
 	qmp_close(qmp);
 	return NULL;
+}
+
+struct qmp *qmp_open(int fd)
+{
+	return open_one(fd, true);
+}
+
+struct qmp *qmp_try(int fd)
+{
+	return open_one(fd, false);
+}
+
+const char *qmp_shutdown(const struct qmp *qmp)
+{
+	return qmp->shutdown;
+}
+
+int qmp_fd(const struct qmp *qmp)
+{
+	return qmp->fd;
+}
+
+bool qmp_pending(const struct qmp *qmp)
+{
+	return qmp->size;
 }
 
 void qmp_close(struct qmp *qmp)
@@ -204,6 +247,7 @@ void qmp_close(struct qmp *qmp)
 		return;
 	close(qmp->fd);
 	free(qmp->error);
+	free(qmp->shutdown);
 	free(qmp->data);
 	free(qmp);
 }

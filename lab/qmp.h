@@ -6,11 +6,14 @@
 #define BLKLAB_QMP_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct qmp;
 
 /* Speak on a connected socket, which becomes ours: greeting and capabilities. NULL: told. */
 struct qmp *qmp_open(int fd);
+/* The same of a QEMU that may end at any time: nothing is told. */
+struct qmp *qmp_try(int fd);
 void qmp_close(struct qmp *qmp);
 
 /*
@@ -22,5 +25,11 @@ int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **an
 /* The same for a command of the human monitor; its output to be freed, or NULL. */
 char *qmp_human(struct qmp *qmp, const char *line);
 const char *qmp_error(const struct qmp *qmp);
+/* Why the machine was shut down, in QEMU's words ("guest-reset"); NULL: it has not been. */
+const char *qmp_shutdown(const struct qmp *qmp);
+/* To wait for: once it can be read, something was said that nobody asked for. */
+int qmp_fd(const struct qmp *qmp);
+/* Has something been received, and not looked at yet? */
+bool qmp_pending(const struct qmp *qmp);
 
 #endif

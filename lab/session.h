@@ -55,6 +55,8 @@ struct session {
 /* Seconds that a thread of this process, the one worst off, was ready to run and had no processor.
  */
 double session_starved(int pid);
+/* The same of all its threads together: of those that wait for one another. */
+double session_starved_all(int pid);
 
 /* Wait for init's first word. -ETIMEDOUT, -EPIPE (the guest is gone), -EINTR (a signal to us). */
 int session_hello(struct session *session);

@@ -25,21 +25,38 @@ static double waited(const char *path)
 	return (double)waited / 1e9;
 }
 
-double session_starved(int pid)
+static void each_thread(int pid, double *longest, double *all)
 {
 	char *tasks = format("/proc/%d/task", pid), *path;
 	DIR *dir = opendir(tasks);
 	struct dirent *entry;
-	double longest = 0, one;
+	double one;
 
+	*longest = *all = 0;
 	while (dir && (entry = readdir(dir))) {
 		path = format("%s/%s/schedstat", tasks, entry->d_name);
 		one = *entry->d_name == '.' ? 0 : waited(path);
-		longest = one > longest ? one : longest;
+		*longest = one > *longest ? one : *longest;
+		*all += one;
 		free(path);
 	}
 	if (dir)
 		closedir(dir);
 	free(tasks);
+}
+
+double session_starved(int pid)
+{
+	double longest, all;
+
+	each_thread(pid, &longest, &all);
 	return longest;
+}
+
+double session_starved_all(int pid)
+{
+	double longest, all;
+
+	each_thread(pid, &longest, &all);
+	return all;
 }

@@ -61,6 +61,7 @@ for file in /usr/sbin/blkmend /usr/lib/udev/rules.d/61-blkmend.rules /usr/lib/ud
 	has "blkmend has $file" "$work/blkmend" "$file"
 done
 has 'blklab has its init' "$work/blklab" /usr/libexec/blkmend/blklab-init
+has 'and the bare-metal image' "$work/blklab" /usr/share/blkmend/metal/metal-test
 has 'blkmend-dkms has the modules' "$work/dkms" "/usr/src/blkmend-$version/hosts/dm/target.c"
 has '... and their core' "$work/dkms" "/usr/src/blkmend-$version/core/remap.c"
 has '... and tells DKMS of them' "$work/dkms" "/usr/src/blkmend-$version/dkms.conf"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Makes the corpus: seed DIRECTORY writes DIRECTORY/{metadata,ops,import}/NAME. */
+/* Makes the corpus: seed DIRECTORY writes DIRECTORY/{heap,metadata,ops,import}/NAME. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "tests/heap/model.h"
 
 static const char *root;
 
@@ -189,6 +191,40 @@ static void import(void)
 	list("empty", 0, "");
 }
 
+/* ---- heap: bit 0 which, then the mode, then the size; steps of four bytes ---- */
+
+static void heap_steps(const char *name, uint8_t options, uint32_t and, uint32_t or)
+{
+	uint64_t state = options;
+	uint8_t data[1 + 4 * 400] = { options };
+	uint32_t word;
+
+	for (size_t i = 1; i < sizeof(data); i += 4) {
+		word = ((uint32_t)heap_model_random(&state) & and) | or ;
+		for (size_t k = 0; k < 4; k++)
+			data[i + k] = (uint8_t)(word >> 8 * k);
+	}
+	put("heap", name, data, sizeof(data));
+}
+
+static void heap(void)
+{
+	static const char *const modes[] = { "plain", "victim", "hostile" };
+	char name[64];
+
+	for (uint8_t options = 0; options < 6; options++) {
+		const char *kind = options & 1 ? "freelist" : "bump";
+
+		snprintf(name, sizeof(name), "%s-%s", kind, modes[options >> 1]);
+		heap_steps(name, options | 3 << 3, 0xffffffff, 0);
+		/* Sizes below 1 KiB, on few blocks. */
+		snprintf(name, sizeof(name), "%s-%s-small", kind, modes[options >> 1]);
+		heap_steps(name, options, 0xff7ffe7f, 0);
+	}
+	heap_steps("freelist-large", 1 | 31 << 3, 0xffffffff, 0xc00000);
+	heap_steps("freelist-aligned", 1 | 7 << 3, 0xfffffff9, 1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -196,6 +232,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	root = argv[1];
+	heap();
 	metadata();
 	ops();
 	import();

@@ -36,6 +36,10 @@ struct case_entry {
 	u32 parts; /* in a proof */
 };
 
+/* The name of the i-th case that there is; false: there are no more. Not while cases run. */
+bool cases_name(u32 i, bool proof, char *name, size_t size);
+
+/* With one case only, nothing is printed but its line. */
 int cases_main(int argc, char **argv, bool proof);
 
 #endif

@@ -66,22 +66,23 @@ struct job {
 	pid_t pid;
 	bool last; /* of its case: prints the sum */
 	u32 group;
-	u64 started;
+	u64 started; /* microseconds */
 };
 
 static struct job jobs[JOBS_MAX];
 static u32 njobs, ngroups, passed, failed;
 static struct report sums[JOBS_MAX];
 static u32 parts_left[JOBS_MAX];
-static double seconds_of[JOBS_MAX];
+static u64 time_of[JOBS_MAX]; /* microseconds */
 static struct report total;
 
-static double clock_seconds(void)
+/* Microseconds. */
+static u64 clock_now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	return (u64)t.tv_sec * 1000000 + (u64)t.tv_nsec / 1000;
 }
 
 static void jobs_add(const struct case_entry *entry, const struct script *script,
@@ -190,7 +191,7 @@ static void job_ended(struct job *job, int status, const char *program)
 	}
 	sum->sampled += job->report->sampled;
 	total.sampled += job->report->sampled;
-	seconds_of[job->group] += clock_seconds() - (double)job->started / 1e6;
+	time_of[job->group] += clock_now() - job->started;
 	if (bad) {
 		printf("FAIL %s\n", job->name);
 		job_explain(job, program, status);
@@ -205,7 +206,8 @@ static void job_ended(struct job *job, int status, const char *program)
 		passed++;
 		printf("ok   %-32s", job->name);
 		print_counts(sum);
-		printf(" %.1f s\n", seconds_of[job->group]);
+		printf(" %llu.%llu s\n", (unsigned long long)time_of[job->group] / 1000000,
+		       (unsigned long long)time_of[job->group] / 100000 % 10);
 	}
 	fflush(stdout);
 }
@@ -219,7 +221,7 @@ static void jobs_run(u32 width, const char *program)
 		pid_t pid;
 
 		while (next < njobs && running < width) {
-			jobs[next].started = (u64)(clock_seconds() * 1e6);
+			jobs[next].started = clock_now();
 			job_start(&jobs[next++]);
 			running++;
 		}
@@ -238,6 +240,20 @@ static u64 number(const char *text)
 	return text ? strtoull(text, NULL, 0) : 0;
 }
 
+bool cases_name(u32 i, bool proof, char *name, size_t size)
+{
+	const struct case_args like = { .proof = proof };
+
+	njobs = ngroups = 0;
+	jobs_make(NULL, &like);
+	for (u32 j = 0; j < njobs; j++)
+		if (jobs[j].group == i) {
+			snprintf(name, size, "%s", jobs[j].name);
+			return true;
+		}
+	return false;
+}
+
 int cases_main(int argc, char **argv, bool proof)
 {
 	struct case_args like = { .seed = number(getenv("BM_SEED")), .proof = proof };
@@ -247,6 +263,10 @@ int cases_main(int argc, char **argv, bool proof)
 	/* A core is made and unmade a million times: keep the memory. */
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	njobs = ngroups = passed = failed = 0;
+	memset(&total, 0, sizeof(total));
+	memset(sums, 0, sizeof(sums));
+	memset(time_of, 0, sizeof(time_of));
 	if (like.seed == 0)
 		like.seed = proof ? (u64)time(NULL) * 1000 : 1000;
 	for (int i = 1; i + 1 < argc; i += 2) {
@@ -278,10 +298,13 @@ int cases_main(int argc, char **argv, bool proof)
 		parts_left[jobs[i].group] = 1;
 		njobs = 1;
 	}
-	printf("seed %llu\n", (unsigned long long)like.seed);
+	if (ngroups > 1)
+		printf("seed %llu\n", (unsigned long long)like.seed);
 	jobs_run(width, argv[0]);
-	printf("total:");
-	print_counts(&total);
-	printf("\n%u passed, %u failed\n", passed, failed);
+	if (ngroups > 1) {
+		printf("total:");
+		print_counts(&total);
+		printf("\n%u passed, %u failed\n", passed, failed);
+	}
 	return failed != 0 || passed == 0;
 }

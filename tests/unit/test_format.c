@@ -329,6 +329,21 @@ static void a_log_block_is_written_as_the_book_says(void **state)
 	assert_int_equal(bm_log_capacity(4096), 251);
 }
 
+/* Field by field: what lies between them may differ. */
+static void assert_header(const struct bm_log_header *got, const struct bm_log_header *expected)
+{
+	assert_int_equal(got->set_id, expected->set_id);
+	assert_int_equal(got->seq, expected->seq);
+	assert_int_equal(got->epoch, expected->epoch);
+	assert_int_equal(got->tail, expected->tail);
+	assert_int_equal(got->pass, expected->pass);
+	assert_int_equal(got->cursor, expected->cursor);
+	assert_int_equal(got->ring, expected->ring);
+	assert_int_equal(got->prev_crc, expected->prev_crc);
+	assert_int_equal(got->count, expected->count);
+	assert_int_equal(got->fresh, expected->fresh);
+}
+
 static void a_log_block_is_read_as_the_book_says(void **state)
 {
 	struct bm_log_header got;
@@ -340,7 +355,7 @@ static void a_log_block_is_read_as_the_book_says(void **state)
 	log_book(b, sizeof(b));
 	assert_true(bm_log_decode(b, sizeof(b), header.set_id, &got, &crc));
 	assert_int_equal(crc, bm_get32(b + 4));
-	assert_memory_equal(&got, &header, sizeof(header));
+	assert_header(&got, &header);
 	for (u32 i = 0; i < 2; i++) {
 		assert_true(bm_record_decode(b, i, &r));
 		assert_int_equal(r.block, records[i].block);

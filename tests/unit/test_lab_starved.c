@@ -43,6 +43,7 @@ static void test_waiting_is_counted(void **state)
 	for (tries = 0; tries < 1000 && session_starved(a) + session_starved(b) < 0.05; tries++)
 		usleep(10000);
 	assert_true(session_starved(a) + session_starved(b) >= 0.05);
+	assert_true(session_starved_all(a) + session_starved_all(b) >= 0.05);
 	kill(a, SIGKILL);
 	kill(b, SIGKILL);
 	waitpid(a, NULL, 0);
@@ -53,6 +54,7 @@ static void test_of_nobody(void **state)
 {
 	(void)state;
 	assert_true(session_starved(-1) == 0);
+	assert_true(session_starved_all(-1) == 0);
 }
 
 int main(void)

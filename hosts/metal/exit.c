@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "exit.h"
+#include "print.h"
+#include "x86.h"
+
+void metal_exit(unsigned int value)
+{
+	out32(METAL_EXIT_PORT, value);
+	printf("metal: this machine has no isa-debug-exit at %#x; halted (would have exited with %#x)\n",
+	       METAL_EXIT_PORT, value);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
