@@ -31,13 +31,22 @@ export PATH="$build/lab:$build/bench:$PATH:/usr/sbin:/sbin"
 
 # ---- in the guest ----
 
+# module_load NAME [PARAMETER ...]: of a copy, as 6.1 may wait for ever for what is shared live.
+module_load()
+{
+	cp "$modules/$1.ko" /tmp
+	name=$1
+	shift
+	insmod "/tmp/$name.ko" "$@"
+}
+
 # devices: main, in sectors, and a spare for each map.
 devices_load()
 {
 	modprobe dm-mod
 	modprobe null_blk queue_mode=2 irqmode=0 nr_devices=1 gb=4096 bs=512
 	modprobe brd rd_nr=4 rd_size=$((700 << 10))
-	insmod "$modules/dm-remap-v4-real.ko"
+	module_load dm-remap-v4-real
 	sectors=$(blockdev --getsz /dev/nullb0)
 }
 
@@ -103,7 +112,7 @@ guest_io()
 guest_lookup()
 {
 	for what in lookup grow; do
-		insmod "$modules/dm-remap-selftest.ko" "what=$what"
+		module_load dm-remap-selftest "what=$what"
 		rmmod dm_remap_selftest
 	done
 	dmesg | sed -n 's/.*dm-remap selftest: \(\(lookup\|grow\) .*\)/\1/p'
@@ -112,7 +121,7 @@ guest_lookup()
 guest_size()
 {
 	modprobe dm-mod
-	insmod "$modules/dm-remap-v4-real.ko"
+	module_load dm-remap-v4-real
 	cat /sys/module/dm_remap_v4_real/coresize
 }
 

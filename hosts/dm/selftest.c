@@ -77,7 +77,7 @@ bool selftest_complained(void)
 
 bool selftest_interrupted(void)
 {
-	cond_resched();
+	selftest_yield();
 	return fatal_signal_pending(current);
 }
 

@@ -9,6 +9,7 @@
 #define BLKMEND_DM_SELFTEST_H
 
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include "../../core/index.h"
@@ -66,6 +67,16 @@ static inline u64 selftest_roll(u64 *dice)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
 	return z ^ z >> 31;
+}
+
+/*
+ * Let others run: in a kernel that preempts cond_resched() does nothing, and User Mode Linux is not
+ * interrupted by what would.
+ */
+static inline void selftest_yield(void)
+{
+	if (need_resched())
+		schedule();
 }
 
 /* Of 0 .. n - 1. */

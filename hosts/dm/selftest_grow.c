@@ -83,7 +83,7 @@ static int read_all(void *data)
 		for (i = 0; i < AT_ONCE; i++)
 			find_one(reader);
 		rcu_read_unlock();
-		cond_resched();
+		selftest_yield();
 	}
 	return 0;
 }
@@ -166,7 +166,7 @@ static int add_all(struct grow *g, const struct selftest *test)
 	}
 	while (!err && g->index.next) {
 		work(g);
-		cond_resched();
+		selftest_yield();
 	}
 	return err;
 }

@@ -129,7 +129,7 @@ static u64 measure(struct lookup *l, batch_fn run, enum query kind, bool *holds)
 		for (best = U64_MAX, pass = 0; pass < PASSES; pass++)
 			best = min(best, batch_ns(l, run, l->query[kind] + batch * BATCH));
 		sum += best;
-		cond_resched();
+		selftest_yield();
 	}
 	*holds &= selftest_holds(l->found == want, "of %u lookups (%u), %llu were found, not %llu",
 				 QUERIES * PASSES, kind, l->found, want);
@@ -186,7 +186,7 @@ static int fill(struct lookup *l, u32 remaps)
 	}
 	bm_index_set_exclusive(index, false);
 	while (bm_index_work(index, &from, &to) != BM_RESIZE_NONE || index->next)
-		cond_resched();
+		selftest_yield();
 	return err;
 }
 

@@ -153,7 +153,7 @@ static int read_all(void *data)
 		if (!selftest_below(&reader->dice, reader->slow))
 			read_slowly(reader->index, selftest_below(&reader->dice, REGIONS));
 		rcu_read_unlock();
-		cond_resched();
+		selftest_yield();
 	}
 	return 0;
 }
