@@ -203,7 +203,7 @@ static bool freelist_clear_shelves(struct heap *heap)
 	bool any = false;
 	u32 class, unit;
 
-	for (class = 1; class < FREELIST_SHELVES; class ++) {
+	for (class = 1; class < FREELIST_SHELVES; class += 1) {
 		while (list->shelf[class].top != 0) {
 			unit = freelist_unshelve(heap, class);
 			if (unit != 0)
@@ -332,7 +332,7 @@ struct heap *freelist_init(void *memory, size_t size)
 	list->nheads = block_class(heap->limit) + 1;
 	memset(list->bits, 0, sizeof(list->bits));
 	memset(list->heads, 0, list->nheads * sizeof(*list->heads));
-	for (class = 1; class < FREELIST_SHELVES; class ++)
+	for (class = 1; class < FREELIST_SHELVES; class += 1)
 		freelist_clear_shelf(heap, class);
 	list->shelf[0] = (struct freelist_shelf){ 0 }; /* has never room: of all large classes */
 	heap->first = block_units_for(sizeof(*list) + list->nheads * sizeof(*list->heads));

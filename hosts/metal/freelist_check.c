@@ -48,7 +48,7 @@ size_t freelist_check(struct heap *heap, struct heap_usage *usage)
 	bool any, marked;
 	u32 class;
 
-	for (class = 1; class < list->nheads; class ++) {
+	for (class = 1; class < list->nheads; class += 1) {
 		any = list->heads[class] != 0;
 		marked = list->bits[class / FREELIST_SPAN] >> class % FREELIST_SPAN & 1;
 		if (any != marked || (any && !(list->levels >> class / FREELIST_SPAN & 1)))
@@ -57,7 +57,7 @@ size_t freelist_check(struct heap *heap, struct heap_usage *usage)
 		if (any)
 			usage->largest = block_bytes(block_class_units(class));
 	}
-	for (class = 1; class < FREELIST_SHELVES; class ++)
+	for (class = 1; class < FREELIST_SHELVES; class += 1)
 		faults += freelist_check_shelf(heap, class, &left);
 	/* A free block that is on no list: what was given up as damaged leaves such. */
 	if (faults == 0 && left != 0)
