@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The disks themselves. What is written to goes by its serial number: "scratch", whose contents are
- * lost, and of whose first sectors some can be neither read nor written; "readonly" can't be written,
- * and "slow" answers once and then not for long.
+ * lost, and of whose first sectors some can be neither read nor written; "readonly" can't be
+ * written, and "slow" answers once and then not for long.
  */
 #include "layer.h"
 #include "string.h"
