@@ -22,11 +22,12 @@
 
 #include "hosts/metal/heap.h"
 
-#define ARENA      (32u << 20)
-#define LIVE_MOST  20000
-#define STEPS      (1u << 18) /* of a round: free a block and allocate another */
-#define PASSES     9
-#define FILL_SEEDS 16
+#define ARENA         (32u << 20)
+#define LIVE_MOST     20000
+#define STEPS         (1u << 18) /* of a round: free a block and allocate another */
+#define LATENCY_STEPS (1u << 16)
+#define PASSES        41
+#define FILL_SEEDS    16
 
 struct rival {
 	const char *name;
@@ -183,9 +184,9 @@ static void add_rivals(const char *tlsf, const char *dlmalloc)
  * Throughput and latency with as many blocks live.
  */
 
-static void draw_trace(uint32_t live)
+static void draw_trace(uint32_t live, uint32_t steps)
 {
-	for (uint32_t i = 0; i < STEPS; i++) {
+	for (uint32_t i = 0; i < steps; i++) {
 		size_of[i] = draw_size();
 		slot_of[i] = (uint32_t)(rng() % live);
 	}
@@ -227,7 +228,7 @@ static __attribute__((noinline)) void replay(struct rival *rival)
 }
 
 /* Each call by itself, between fences: the shortest so far, in cycles. */
-static uint32_t shortest[4][2 * STEPS];
+static uint32_t shortest[4][2 * LATENCY_STEPS];
 
 static uint64_t cycles(void)
 {
@@ -248,7 +249,7 @@ static void replay_each(struct rival *rival, uint32_t *took)
 {
 	uint64_t start, middle, end;
 
-	for (uint32_t i = 0; i < STEPS; i++) {
+	for (uint32_t i = 0; i < LATENCY_STEPS; i++) {
 		void **block = &rival->block[slot_of[i]];
 
 		start = cycles();
@@ -275,13 +276,13 @@ static void bench_latency(uint32_t live)
 		for (unsigned int n = 0; n < nrivals; n++) {
 			rng_state = live + 1;
 			populate(&rivals[n], live);
-			draw_trace(live);
+			draw_trace(live, LATENCY_STEPS);
 			replay_each(&rivals[n], shortest[n]);
 			depopulate(&rivals[n], live);
 		}
 	}
 	for (unsigned int n = 0; n < nrivals; n++)
-		qsort(shortest[n], 2 * STEPS, sizeof(uint32_t), compare_cycles);
+		qsort(shortest[n], 2 * LATENCY_STEPS, sizeof(uint32_t), compare_cycles);
 }
 
 static int compare(const void *a, const void *b)
@@ -314,8 +315,9 @@ static void print_speed(unsigned int rounds, double (*took)[4])
 		for (unsigned int r = 0; r < rounds; r++)
 			values[r] = took[r][n];
 		printf(" %9.1f", 2e3 * STEPS / median(values, rounds));
-		printf("   %9u %7u %7u\n", shortest[n][STEPS], shortest[n][2 * STEPS / 100 * 99],
-		       shortest[n][2 * STEPS - 2 * STEPS / 10000]);
+		printf("   %9u %7u %7u\n", shortest[n][LATENCY_STEPS],
+		       shortest[n][2 * LATENCY_STEPS / 100 * 99],
+		       shortest[n][2 * LATENCY_STEPS - 2 * LATENCY_STEPS / 10000]);
 	}
 }
 
@@ -331,7 +333,7 @@ static void bench_speed(uint32_t live, unsigned int rounds)
 	for (unsigned int r = 0; r < rounds + 2; r++) {
 		unsigned int slot = r < 2 ? 0 : r - 2; /* the first two warm up */
 
-		draw_trace(live);
+		draw_trace(live, STEPS);
 		for (unsigned int k = 0; k < nrivals; k++) {
 			unsigned int n = (k + r) % nrivals;
 
@@ -415,7 +417,7 @@ static void count_one(const char *name, uint32_t live)
 			continue;
 		rng_state = live;
 		populate(&rivals[n], live);
-		draw_trace(live);
+		draw_trace(live, STEPS);
 		replay(&rivals[n]);
 		return;
 	}

@@ -14,7 +14,7 @@
 #include "metal_diagnose.h"
 
 /*
- * What metal-test has tests for, by name: its own option says where "scratch" is bad. Ends with NULL.
+ * What metal-test has tests for, by name. Ends with NULL.
  */
 static const char *const test_disks[] = {
 	"name=scratch,size=8M,bad=8000-8007:rw",
@@ -35,7 +35,6 @@ static void disks_default(struct metal_options *options)
 		return;
 	for (i = 0; test_disks[i]; i++)
 		strings_add(&options->disks, "%s", test_disks[i]);
-	strings_add(&options->words, "bad=8000");
 }
 
 static bool uses_kvm(const struct metal_options *options)

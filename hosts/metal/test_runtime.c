@@ -58,6 +58,8 @@ static void compares(void)
 	EXPECT(memcmp("abc", "abd", 3) < 0);
 	EXPECT(memcmp("\xff", "\x01", 1) > 0); /* as unsigned char */
 	EXPECT_EQUAL(memcmp("abc", "abd", 2), 0);
+	EXPECT(bcmp("abc", "abd", 3) != 0);
+	EXPECT_EQUAL(bcmp("abc", "abd", 2), 0);
 	EXPECT(strcmp("ab", "abc") < 0);
 	EXPECT(strncmp("abx", "aby", 2) == 0);
 	EXPECT_EQUAL(strlen("abc"), 3);

@@ -3,6 +3,7 @@
 # A bare-metal image that can't run where it is says what it lacks, whatever it lacks, and gets no further.
 . "$(dirname "$0")/../lab/lib.sh"
 image=$build/hosts/metal/metal-tiny
+[ -e "$image" ] || image=$top/build/hosts/metal/metal-tiny # a sanitized build has none
 
 # lacks WHAT WORDS IMAGE OPTIONS: it ends with what is missing and what to do.
 lacks()

@@ -68,12 +68,12 @@ spoil()
 builds()
 {
 	rm -rf "$work/builds"
-	for build in gcc-O0 gcc-O2 gcc-Os clang-O0 clang-O2 clang-Os; do
-		mkdir -p "$work/builds/$build/hosts/metal"
-		cp "$sound.debug" "$work/builds/$build/hosts/metal/metal-tiny" # which is not packed
+	for one in gcc-O0 gcc-O2 gcc-Os clang-O0 clang-O2 clang-Os; do
+		mkdir -p "$work/builds/$one/hosts/metal"
+		cp "$sound.debug" "$work/builds/$one/hosts/metal/metal-tiny" # which is not packed
 	done
-	for build in "$@"; do
-		spoil "$work/builds/$build/hosts/metal/metal-tiny" "$function"
+	for one in "$@"; do
+		spoil "$work/builds/$one/hosts/metal/metal-tiny" "$function"
 	done
 }
 
@@ -85,7 +85,7 @@ all()
 }
 
 sound=$(dirname "$(command -v blklab)")/../hosts/metal/metal-tiny
-[ -e "$sound" ] || sound=build/hosts/metal/metal-tiny
+[ -e "$sound" ] || sound=$top/build/hosts/metal/metal-tiny # a sanitized build has none
 function=vsnprintf
 builds clang-O2
 all 1 'one build of six that breaks convicts its compiler'

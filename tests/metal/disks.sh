@@ -30,7 +30,7 @@ boot()
 	timeout 120 qemu-system-x86_64 -M "$machine" -accel tcg -cpu max -m 256 -nodefaults \
 		-no-user-config -display none -no-reboot -serial stdio \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 \
-		-kernel "$image" -append "disk/* bad=4003" "$@" \
+		-kernel "$image" -append "disk/*" "$@" \
 		-drive "if=none,id=scratch,format=raw,file.driver=blkdebug,file.config=$work/rules.$block,file.image.driver=file,file.image.filename=$work/scratch,discard=unmap" \
 		-drive "if=none,id=readonly,format=raw,file=$work/other,readonly=on" \
 		-drive "if=none,id=slow,format=raw,file.driver=null-co,file.size=1M,throttling.bps-total=4000" \
