@@ -214,9 +214,10 @@ lookup_tables()
 		}
 		$1 == "grow" && "from" in at {
 			if (!steps++)
-				printf "\n    growth%30s %14s %18s\n", "at remaps", "in all", "longest lookup"
-			printf "    %8d -> %-8d %16d %11.1f us %15.1f us\n", at["from"], at["to"],
-				at["remaps"], at["step_ns"] / 1e3, at["stall_ns"] / 1e3
+				printf "\n    growth%30s %14s %18s %18s\n", "at remaps", "in all",
+					"longest call", "longest lookup"
+			printf "    %8d -> %-8d %16d %11.1f us %15.1f us %15.1f us\n", at["from"], at["to"],
+				at["remaps"], at["step_ns"] / 1e3, at["call_ns"] / 1e3, at["stall_ns"] / 1e3
 		}
 		$1 == "grow" && "quiet_ns" in at {
 			printf "    longest lookup of %d: %.1f us; while nothing was added: %.1f us\n",
