@@ -6,7 +6,8 @@
 # QEMU is started by hand: blklab always takes the same way.
 . "$(dirname "$0")/../lab/lib.sh"
 image=$build/hosts/metal/metal-test
-[ -e "$image" ] || { echo "there is no bare-metal image here (it is for x86-64, and not sanitized)"; exit 77; }
+[ -e "$image" ] || image=$top/build/hosts/metal/metal-test # a sanitized build has none
+[ -e "$image" ] || { echo "there is no bare-metal image: they are for x86-64 only"; exit 77; }
 
 # Rules of blkdebug for sectors that can be neither read nor written.
 for sector in 4000 4001 4002 4003 4004 4005 4006 4007; do

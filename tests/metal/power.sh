@@ -8,7 +8,8 @@
 # Environment: CUTS (10), SEED of the first; FULL=1: 300 cuts.
 . "$(dirname "$0")/../lab/lib.sh"
 image=$build/hosts/metal/metal-test
-[ -e "$image" ] || { echo "there is no bare-metal image here (it is for x86-64, and not sanitized)"; exit 77; }
+[ -e "$image" ] || image=$top/build/hosts/metal/metal-test # a sanitized build has none
+[ -e "$image" ] || { echo "there is no bare-metal image: they are for x86-64 only"; exit 77; }
 seed=${SEED:-1}
 cuts=${CUTS:-10}
 [ -z "${FULL-}" ] || cuts=${CUTS:-300}

@@ -7,14 +7,15 @@
 PATH=$build:$build/tests:$PATH
 BLKMEND_RUNTIME_DIR=$work/blkmend
 export PATH BLKMEND_RUNTIME_DIR
-[ -e "$build/hosts/metal/metal-test" ] ||
-	{ echo "there is no bare-metal image here (it is for x86-64, and not sanitized)"; exit 77; }
+image=$build/hosts/metal/metal-test
+[ -e "$image" ] || image=$top/build/hosts/metal/metal-test # a sanitized build has none
+[ -e "$image" ] || { echo "there is no bare-metal image: they are for x86-64 only"; exit 77; }
 now=1000000000
 
 # metal WORD ...: on $work/main and $work/spare.
 metal()
 {
-	blklab metal --image "$build/hosts/metal/metal-test" \
+	blklab metal --image "$image" \
 		--disk "file=$work/main,name=main,bad=1000-1007:rw,bad=3000-3003:rw,bad=2001:w,bad=4095:w" \
 		--disk "file=$work/spare,name=spare,bad=458:w" "$@" "now=$now"
 }

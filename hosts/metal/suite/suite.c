@@ -35,9 +35,10 @@ int selfcheck_main(int argc, char **argv);
 
 /* Of the simulator's cases, something of each kind. */
 static const char *const share[] = {
-	"cut/add",      "cut/write-error",   "cut/read-error", "cut/limbo",         "fault/lose",
-	"alloc/format", "alloc/write-error", "race/moving",    "race-listed/reuse", "supers",
-	"mixture",      "breaker",           "not-medium",     "read-only",         "full",
+	"cut/add",      "cut/write-error",   "cut/limbo",   "fault/lose",
+	"alloc/format", "alloc/write-error", "race/moving", "race-listed/reuse",
+	"mixture",      "breaker",           "not-medium",  "read-only",
+	"full",
 };
 
 /* Of the unit tests, those that take seconds each. */
