@@ -43,8 +43,8 @@ begun 'clear_all'
 ends 'a suspend ends clear_all' dmsetup suspend --noflush r
 dmsetup resume r
 check 'a part of that is left' [ "$(field r 13)" -gt 0 -a "$(field r 13)" -lt "$mapped" ]
-begun "remove_remap 0 $mapped"
-ends 'a signal ends remove_remap' kill -KILL $message
+begun "add_remap $mapped auto $((count - mapped))"
+ends 'a signal ends add_remap' kill -KILL $message
 same 'the metadata is clean' 'bad0 0 bad1 0 super_bad0 0 super_bad1 0' \
 	"$(dmsetup message r 0 check | grep bad | xargs)"
 holds 'the data is there' "$work/data" $dev 0 64
