@@ -21,7 +21,7 @@ field()
 		tr ',' '\n' | sed 's/(.*)//; s/|.*//; s/[[:space:]]//g; /^$/d; /^\$/d'
 }
 
-{ section building | grep -vx gcc; section 'the lab' | grep -e '-dev$' | grep -vx libc6-dev; echo libcmocka-dev; } |
+{ section building | grep -vxE 'gcc|g[+][+]'; section 'the lab' | grep -e '-dev$' | grep -vx libc6-dev; echo libcmocka-dev; } |
 	sort >"$work/wanted"
 field blkmend Build-Depends | grep -v -e '^debhelper' -e '^dh-' | sort >"$work/named"
 same 'what building takes is what dist/packages says' "$(cat "$work/named")" "$(cat "$work/wanted")"
