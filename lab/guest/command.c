@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,13 +97,13 @@ void command_start(struct command *command, const struct orders *orders)
 		close(fd[i]);
 }
 
-static size_t slurp(const char *pid, const char *name, char *text, size_t room)
+static size_t slurp(const char *directory, const char *name, char *text, size_t room)
 {
-	char path[300];
+	char path[700];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? 0 : read(fd, text, room - 1);
 	if (fd >= 0)
@@ -111,44 +112,106 @@ static size_t slurp(const char *pid, const char *name, char *text, size_t room)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* State and parent from /proc/PID/stat: both follow the name, which may hold anything. */
-static char state_of(const char *pid, bool *kernel)
+/* State and parent from TASK/stat: both follow the name, which may hold anything. */
+static char state_of(const char *task, bool *kernel)
 {
 	char stat[512], *end, state = '?';
 	int parent = 0;
 
-	slurp(pid, "stat", stat, sizeof(stat));
+	slurp(task, "stat", stat, sizeof(stat));
 	end = strrchr(stat, ')');
 	if (end)
 		sscanf(end + 1, " %c %d", &state, &parent);
-	*kernel = parent == 2 || !strcmp(pid, "2");
+	*kernel = parent == 2;
 	return state;
+}
+
+struct report {
+	char *text;
+	size_t used, room;
+};
+
+__attribute__((format(printf, 2, 3))) static void tell(struct report *report, const char *words,
+						       ...)
+{
+	size_t left = report->room - report->used;
+	va_list list;
+	int n;
+
+	va_start(list, words);
+	n = vsnprintf(report->text + report->used, left, words, list);
+	va_end(list);
+	if (n > 0)
+		report->used += (size_t)n < left ? (size_t)n : left - 1;
+}
+
+static void tell_task(struct report *report, const char *task, const char *kind, const char *id)
+{
+	char name[64], stack[4096];
+	bool kernel;
+	char state = state_of(task, &kernel);
+
+	/* Kernel threads that just sleep are no news. */
+	if (state == 'Z' || ((kernel || !strcmp(id, "2")) && state != 'D' && state != 'R'))
+		return;
+	slurp(task, "comm", name, sizeof(name));
+	name[strcspn(name, "\n")] = 0;
+	slurp(task, "stack", stack, sizeof(stack));
+	tell(report, "%s %s (%s), state %c\n%s", kind, id, name, state, stack);
+}
+
+/* A process, and its threads. */
+static void tell_process(struct report *report, const char *pid)
+{
+	char path[600];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s", pid);
+	tell_task(report, path, "process", pid);
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, pid))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/task/%s", pid, entry->d_name);
+		tell_task(report, path, "its thread", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Requests that block devices were given and have not ended. */
+static void tell_requests(struct report *report)
+{
+	unsigned int reads, writes;
+	char path[300], text[64];
+	struct dirent *entry;
+	DIR *dir = opendir("/sys/block");
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/sys/block/%s", entry->d_name);
+		slurp(path, "inflight", text, sizeof(text));
+		if (sscanf(text, "%u %u", &reads, &writes) == 2 && reads + writes)
+			tell(report, "%s: %u reads and %u writes under way\n", entry->d_name, reads,
+			     writes);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 size_t command_where(char *text, size_t room)
 {
-	char name[64], stack[4096];
+	struct report report = { .text = text, .room = room };
 	struct dirent *entry;
-	size_t used = 0;
 	DIR *dir = opendir("/proc");
-	bool kernel;
-	char state;
 
 	text[0] = 0;
-	while (dir && used < room - 1 && (entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]) || !strcmp(entry->d_name, "1"))
-			continue;
-		state = state_of(entry->d_name, &kernel);
-		/* Kernel threads that just sleep are no news. */
-		if (state == 'Z' || (kernel && state != 'D'))
-			continue;
-		slurp(entry->d_name, "comm", name, sizeof(name));
-		name[strcspn(name, "\n")] = 0;
-		slurp(entry->d_name, "stack", stack, sizeof(stack));
-		used += (size_t)snprintf(text + used, room - used, "process %s (%s), state %c\n%s",
-					 entry->d_name, name, state, stack);
-	}
+	tell_requests(&report);
+	while (dir && (entry = readdir(dir)))
+		if (isdigit((unsigned char)entry->d_name[0]) && strcmp(entry->d_name, "1"))
+			tell_process(&report, entry->d_name);
 	if (dir)
 		closedir(dir);
-	return used < room ? used : room - 1;
+	return report.used;
 }
