@@ -73,6 +73,8 @@ void strings_free(struct strings *list);
  */
 int parse_size(const char *text, unsigned long long *bytes);
 int parse_seconds(const char *text, unsigned int *milliseconds);
+/* The same, of --timeout; told. */
+int parse_timeout(const char *text, unsigned int *milliseconds);
 
 /* process.c: run a program and wait; its stdout into *output (if not NULL, to be freed). Returns
  * its exit status, 127 if it isn't there, or a negative errno. Its stderr is ours. */

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -65,20 +65,6 @@ char *machine_tree(void)
 /*
  * Parts.
  */
-
-static int pair(int *ours, int *theirs)
-{
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) {
-		complain("no socket: %s", strerror(errno));
-		return -errno;
-	}
-	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-	*ours = fds[0];
-	*theirs = fds[1];
-	return 0;
-}
 
 /* Where `blklab fault` finds this machine. A name that another one has is no reason to stop. */
 static void machine_listen(struct machine *machine)
@@ -332,11 +318,11 @@ int machine_start(struct machine *machine)
 	int theirs[3] = { -1, -1, -1 }, null, log, qmp = -1, err;
 	char *log_path = format("%s/qemu.log", machine->directory);
 
-	err = pair(&session->control, &theirs[0]);
+	err = socket_pair(&session->control, &theirs[0]);
 	if (!err)
-		err = pair(&session->in, &theirs[1]);
+		err = socket_pair(&session->in, &theirs[1]);
 	if (!err)
-		err = pair(&qmp, &theirs[2]);
+		err = socket_pair(&qmp, &theirs[2]);
 	if (err)
 		return err;
 	machine_arguments(machine, theirs, &arguments);

@@ -18,6 +18,7 @@
 #include "cache.h"
 #include "disk.h"
 #include "session.h"
+#include "socket.h"
 
 #define LONGER 10   /* times the time limit, for a machine that gets no processor */
 #define GRACE  3000 /* milliseconds for QEMU to write out what it holds of disks */
@@ -116,20 +117,6 @@ static int disks_make(struct metal_machine *machine)
 	return machine->directory ? disks_prepare(&machine->disks, machine->directory) : -EIO;
 }
 
-static int pair(int *ours, int *theirs)
-{
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) {
-		complain("no socket: %s", strerror(errno));
-		return -errno;
-	}
-	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-	*ours = fds[0];
-	*theirs = fds[1];
-	return 0;
-}
-
 static int machine_start(struct metal_machine *machine)
 {
 	struct strings arguments = { 0 };
@@ -137,9 +124,9 @@ static int machine_start(struct metal_machine *machine)
 
 	err = disks_make(machine);
 	if (!err)
-		err = pair(&machine->console, &console);
+		err = socket_pair(&machine->console, &console);
 	if (!err)
-		err = pair(&ours, &control);
+		err = socket_pair(&ours, &control);
 	if (err)
 		return err;
 	metal_machine_arguments(machine->request, &arguments);

@@ -193,11 +193,7 @@ static int parse_one(struct metal_options *options, int option, char *value)
 	case OPT_ACCEL:
 		return set_accel(options, value);
 	case OPT_TIMEOUT:
-		if (!parse_seconds(value, &options->timeout))
-			return 0;
-		complain("--timeout %s: seconds are wanted, as in 30, 1.5 or 10m; 0 is no limit",
-			 value);
-		return -EINVAL;
+		return parse_timeout(value, &options->timeout);
 	case OPT_LIST:
 		options->list = true;
 		return 0;

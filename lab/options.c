@@ -144,11 +144,7 @@ static int parse_one(struct machine_options *options, int option, char *value, b
 	case OPT_DISK:
 		return disks_add(&options->disks, value);
 	case OPT_TIMEOUT:
-		if (!parse_seconds(value, &options->timeout))
-			return 0;
-		complain("--timeout %s: seconds are wanted, as in 30, 1.5 or 10m; 0 is no limit",
-			 value);
-		return -EINVAL;
+		return parse_timeout(value, &options->timeout);
 	case OPT_SMP:
 		return parse_number("smp", value, 1, 64, &options->smp);
 	case OPT_MEM:

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sockets that have a place in the file system.
+ * Sockets: those that have a place in the file system, and pairs.
  */
 #include "socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,4 +72,18 @@ int socket_listen(const char *path, int backlog)
 int socket_connect(const char *path, int flags)
 {
 	return socket_at(path, flags, connect);
+}
+
+int socket_pair(int *ours, int *theirs)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) {
+		complain("no socket: %s", strerror(errno));
+		return -errno;
+	}
+	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
+	*ours = fds[0];
+	*theirs = fds[1];
+	return 0;
 }

@@ -119,3 +119,13 @@ int parse_seconds(const char *text, unsigned int *milliseconds)
 	*milliseconds = (unsigned int)(number * 1000);
 	return 0;
 }
+
+int parse_timeout(const char *text, unsigned int *milliseconds)
+{
+	int err = parse_seconds(text, milliseconds);
+
+	if (err)
+		complain("--timeout %s: seconds are wanted, as in 30, 1.5 or 10m; 0 is no limit",
+			 text);
+	return err;
+}
