@@ -127,6 +127,12 @@ static void judge(struct bm *bm, struct bm_op *op, u32 i)
 		st->crc = crc[!st->good[0]];
 }
 
+/* Looking can end anywhere; loading can't. */
+static bool stopped(const struct bm_op *op)
+{
+	return op->kind == BM_OP_CHECK && op->flags & BM_OP_STOP;
+}
+
 enum bm_verdict bm_walk_log(struct bm *bm, struct bm_op *op, bool apply, bool mend)
 {
 	struct bm_op_state *st = &op->state;
@@ -169,6 +175,8 @@ enum bm_verdict bm_walk_log(struct bm *bm, struct bm_op *op, bool apply, bool me
 		}
 		st->i += st->length;
 		st->chunk = 0;
+		if (!st->error && st->i < live_blocks(bm) && stopped(op))
+			st->error = -EINTR;
 	}
 	for (copy = 0; !st->error && copy < 2; copy++) {
 		if (op->check.repaired[copy] == op->check.bad[copy])

@@ -92,7 +92,7 @@ enum bm_request { BM_REQ_READ, BM_REQ_WRITE, BM_REQ_ZERO, BM_REQ_DISCARD };
 enum bm_target {
 	BM_TO_MAIN,
 	BM_TO_SPARE,
-	BM_TO_CORE,   /* start the BM_OP_ of the same name for this range */
+	BM_TO_CORE,   /* start bm_op_of() it for this range */
 	BM_TO_NOBODY, /* fail with -EIO (read of a pending or lost block); discard: succeed */
 };
 
@@ -140,8 +140,8 @@ enum bm_op_flags {
 	BM_OP_MAY_TRIM = 1 << 3,  /* ZERO: may deallocate */
 	BM_OP_REPAIR_IT = 1 << 4, /* CHECK */
 	BM_OP_NO_COPY = 1 << 5,   /* ADD: do not read main, the blocks are lost */
-	BM_OP_STOP = 1 << 6,      /* ADD, REMOVE, SCRUB: end soon, with -EINTR; set while it runs,
-				   * between two calls of bm_advance() */
+	BM_OP_STOP = 1 << 6,      /* ADD, REMOVE, SCRUB, CHECK: end soon, with -EINTR; set while
+				   * it runs, between two calls of bm_advance() */
 };
 
 enum bm_device { BM_MAIN, BM_SPARE };
@@ -265,6 +265,8 @@ struct bm_op {
 };
 
 void bm_op_init(struct bm_op *op, enum bm_op_kind kind, u64 sector, u64 count);
+/* The operation that does what a request wants. */
+enum bm_op_kind bm_op_of(enum bm_request request);
 
 /* Go on with an operation; see the top of this file. */
 enum bm_verdict bm_advance(struct bm *bm, struct bm_op *op);

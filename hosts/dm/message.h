@@ -32,6 +32,12 @@ __printf(2, 3) void remap_answer(struct remap_message *m, const char *format, ..
 /* Say in the log why not, in a sentence without a full stop. */
 __printf(2, 3) void remap_refuse(const struct remap_message *m, const char *format, ...);
 
+/* What ends an operation early, as remap_unwanted() says: -EINTR or -EAGAIN. */
+static inline const char *remap_ender(int err)
+{
+	return err == -EINTR ? "signal" : "suspend";
+}
+
 /* Word i as a number. -EINVAL or -ERANGE, and said so: `what` it should have been. */
 int remap_word_number(struct remap_message *m, unsigned int i, const char *what, u64 *value);
 

@@ -44,11 +44,6 @@ static void sums_of(struct remap *r, u64 sector, u64 count, struct sums *sums)
 
 /* ---- add_remap ---- */
 
-static const char *ender(int err)
-{
-	return err == -EINTR ? "signal" : "suspend";
-}
-
 static void refuse_place(struct remap_message *m, const struct bm_op *op)
 {
 	u64 first = op->spare, last = op->spare + op->count - 1;
@@ -91,7 +86,7 @@ static void refuse_add(struct remap_message *m, const struct bm_op *op)
 		break;
 	case -EINTR:
 	case -EAGAIN:
-		remap_refuse(m, "ended early, by a %s", ender(op->error));
+		remap_refuse(m, "ended early, by a %s", remap_ender(op->error));
 		break;
 	default:
 		remap_refuse(m, "sector %llu can't be remapped (%pe): look at cable and power",
@@ -195,7 +190,7 @@ static void refuse_remove(struct remap_message *m, int err, u64 bad)
 	else if (err == -EROFS)
 		remap_refuse(m, "the map is read-only: health says why");
 	else if (err == -EINTR || err == -EAGAIN)
-		remap_refuse(m, "ended early, by a %s: the rest stays remapped", ender(err));
+		remap_refuse(m, "ended early, by a %s: the rest stays remapped", remap_ender(err));
 	else if (bad == BM_NOWHERE)
 		remap_refuse(m, "the metadata can't be written (%pe): health says more",
 			     ERR_PTR(err));

@@ -28,7 +28,9 @@ int remap_message_check(struct remap_message *m)
 	if (repair)
 		op.flags |= BM_OP_REPAIR_IT;
 	err = remap_job_run(m->r->admin_job, &op, NULL);
-	if (err)
+	if (err == -EINTR || err == -EAGAIN)
+		remap_refuse(m, "ended early, by a %s", remap_ender(err));
+	else if (err)
 		remap_refuse(m, "the metadata can't be checked (%pe): look at the spare",
 			     ERR_PTR(err));
 	else

@@ -457,6 +457,20 @@ static void identity_is_recorded_when_accepted(void **state)
 	assert_string_equal(bm->super.main_identity, "other");
 }
 
+/* The log of so many single remaps is longer than what is read of it at a time. */
+static void a_check_that_is_stopped_says_so(void **state)
+{
+	u64 i;
+
+	(void)state;
+	assert_int_equal(start_with(512), 0);
+	for (i = 0; i < 3000; i++)
+		assert_int_equal(run(BM_OP_ADD, i * 4, 1, 0), 0);
+	assert_int_equal(run(BM_OP_CHECK, 0, 0, BM_OP_STOP), -EINTR);
+	assert_int_equal(run(BM_OP_CHECK, 0, 0, 0), 0);
+	reopen();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +484,7 @@ int main(void)
 						start, end),
 		cmocka_unit_test_setup_teardown(format_after_a_failed_opening, start, end),
 		cmocka_unit_test_setup_teardown(identity_is_recorded_when_accepted, start, end),
+		cmocka_unit_test_setup_teardown(a_check_that_is_stopped_says_so, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
