@@ -117,6 +117,18 @@ void bm_op_init(struct bm_op *op, enum bm_op_kind kind, u64 sector, u64 count)
 	op->state.slot = BM_NO_SLOT;
 }
 
+enum bm_op_kind bm_op_of(enum bm_request request)
+{
+	static const u8 kinds[] = {
+		[BM_REQ_READ] = BM_OP_READ,
+		[BM_REQ_WRITE] = BM_OP_WRITE,
+		[BM_REQ_ZERO] = BM_OP_ZERO,
+		[BM_REQ_DISCARD] = BM_OP_DISCARD,
+	};
+
+	return (enum bm_op_kind)kinds[request];
+}
+
 void bm_step_io(struct bm_op *op, enum bm_step_kind kind, enum bm_device device, u64 sector,
 		u32 count)
 {

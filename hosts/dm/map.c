@@ -9,28 +9,6 @@
 #include "map.h"
 #include "target.h"
 
-/* False: no request that the core knows. */
-static bool request_of(const struct bio *bio, enum bm_request *request)
-{
-	switch (bio_op(bio)) {
-	case REQ_OP_READ:
-		*request = BM_REQ_READ;
-		return true;
-	case REQ_OP_WRITE:
-		*request = BM_REQ_WRITE;
-		return true;
-	case REQ_OP_WRITE_ZEROES:
-		*request = BM_REQ_ZERO;
-		return true;
-	case REQ_OP_DISCARD:
-	case REQ_OP_SECURE_ERASE:
-		*request = BM_REQ_DISCARD;
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* dm sends a flush once for each device, without data: PREFLUSH with data is split before. */
 static int map_flush(struct remap *r, struct bio *bio, struct remap_io *io)
 {
@@ -138,7 +116,7 @@ static noinline int map_other(struct remap *r, struct bio *bio)
 	io->state = REMAP_IO_PLAIN;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(r, bio, io);
-	if (!request_of(bio, &request) || (r->read_only && request != BM_REQ_READ))
+	if (!remap_request_of(bio, &request) || (r->read_only && request != BM_REQ_READ))
 		return DM_MAPIO_KILL;
 	bio->bi_iter.bi_sector = dm_target_offset(r->ti, bio->bi_iter.bi_sector);
 	preempt_disable();

@@ -6,6 +6,8 @@
 #include <linux/bio.h>
 #include <linux/device-mapper.h>
 
+#include "../../core/remap.h"
+
 enum remap_io_state {
 	REMAP_IO_PLAIN,  /* no section is open: about to be ended by us */
 	REMAP_IO_FLUSH,  /* nor here: sent to a device as it is */
@@ -29,6 +31,28 @@ struct remap_io {
 static inline struct remap_io *remap_io_of(struct bio *bio)
 {
 	return dm_per_bio_data(bio, sizeof(struct remap_io));
+}
+
+/* False: no request that the core knows. */
+static inline bool remap_request_of(const struct bio *bio, enum bm_request *request)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		*request = BM_REQ_READ;
+		return true;
+	case REQ_OP_WRITE:
+		*request = BM_REQ_WRITE;
+		return true;
+	case REQ_OP_WRITE_ZEROES:
+		*request = BM_REQ_ZERO;
+		return true;
+	case REQ_OP_DISCARD:
+	case REQ_OP_SECURE_ERASE:
+		*request = BM_REQ_DISCARD;
+		return true;
+	default:
+		return false;
+	}
 }
 
 #endif

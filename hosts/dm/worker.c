@@ -31,28 +31,16 @@ struct remap_workers {
 	struct remap_worker worker[];
 };
 
-static enum bm_op_kind kind_of(const struct bio *bio)
-{
-	switch (bio_op(bio)) {
-	case REQ_OP_READ:
-		return BM_OP_READ;
-	case REQ_OP_WRITE:
-		return BM_OP_WRITE;
-	case REQ_OP_WRITE_ZEROES:
-		return BM_OP_ZERO;
-	default:
-		return BM_OP_DISCARD;
-	}
-}
-
 static void worker_serve(struct remap_worker *w, struct bio *bio)
 {
 	bool erase = bio_op(bio) == REQ_OP_SECURE_ERASE;
 	const struct remap_io *io = remap_io_of(bio);
+	enum bm_request request = BM_REQ_READ;
 	struct bm_op *op = &w->op;
 	int err, erase_err;
 
-	bm_op_init(op, kind_of(bio), io->iter.bi_sector, io->iter.bi_size >> SECTOR_SHIFT);
+	remap_request_of(bio, &request);
+	bm_op_init(op, bm_op_of(request), io->iter.bi_sector, io->iter.bi_size >> SECTOR_SHIFT);
 	if (io->failed)
 		op->flags |= BM_OP_FAILED;
 	if (bio->bi_opf & REQ_FUA)

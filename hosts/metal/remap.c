@@ -134,15 +134,9 @@ int remap_run(struct remap *r, struct bm_op *op)
 
 static int piece_by_core(struct remap *r, const struct request *q, u64 count, bool failed)
 {
-	static const u8 kinds[] = {
-		[BM_REQ_READ] = BM_OP_READ,
-		[BM_REQ_WRITE] = BM_OP_WRITE,
-		[BM_REQ_ZERO] = BM_OP_ZERO,
-		[BM_REQ_DISCARD] = BM_OP_DISCARD,
-	};
 	struct bm_op op;
 
-	bm_op_init(&op, kinds[q->kind], q->sector, count);
+	bm_op_init(&op, bm_op_of(q->kind), q->sector, count);
 	if (failed)
 		op.flags |= BM_OP_FAILED;
 	if (q->fua)
