@@ -221,31 +221,34 @@ static int machine_orders(struct machine *machine)
  * QEMU.
  */
 
+static void append(char **line, char *word)
+{
+	char *longer = format("%s %s", *line, word);
+
+	free(*line);
+	free(word);
+	*line = longer;
+}
+
 static void machine_append(struct machine *machine, struct strings *arguments)
 {
-	char *text = must_strdup(
-		     "quiet console=ttyS0 panic=-1 oops=panic reboot=t nokaslr "
-		     "mitigations=off no_timer_check 8250.nr_uarts=1 random.trust_cpu=on "
-		     "unknown_nmi_panic log_buf_len=4M tsc=reliable "
-		     "cryptomgr.notests"),
-	     *more;
+	char *line = must_strdup("quiet console=ttyS0 panic=-1 oops=panic reboot=t nokaslr "
+				 "mitigations=off no_timer_check 8250.nr_uarts=1 "
+				 "random.trust_cpu=on unknown_nmi_panic log_buf_len=4M "
+				 "tsc=reliable cryptomgr.notests");
 	unsigned int khz = machine_cpu_khz(machine);
 	size_t i;
 
 	/* Before what a person says, which then counts. */
-	if (khz) {
-		more = format("%s tsc_early_khz=%u", text, khz);
-		free(text);
-		text = more;
-	}
-	for (i = 0; i < machine->options->append.n; i++) {
-		more = format("%s %s", text, machine->options->append.item[i]);
-		free(text);
-		text = more;
-	}
+	if (khz)
+		append(&line, format("tsc_early_khz=%u", khz));
+	if (machine->options->smp == 1)
+		append(&line, must_strdup("nr_cpus=1"));
+	for (i = 0; i < machine->options->append.n; i++)
+		append(&line, must_strdup(machine->options->append.item[i]));
 	strings_add(arguments, "-append");
-	strings_add(arguments, "%s", text);
-	free(text);
+	strings_add(arguments, "%s", line);
+	free(line);
 }
 
 static void add(struct strings *arguments, const char *words)

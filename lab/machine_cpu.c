@@ -43,20 +43,36 @@ int machine_cpu_choose(struct machine *machine)
 	return -EINVAL;
 }
 
+/* The kernel is told that it won't be. */
+static bool could_be_two(const struct machine *machine)
+{
+	return !uses_kvm(machine) && !machine->options->count_instructions &&
+	       machine->options->smp == 1;
+}
+
+static const char *accelerator(const struct machine *machine)
+{
+	if (uses_kvm(machine))
+		return "kvm";
+	/* With a thread for each processor, one may run code while another patches it. */
+	return could_be_two(machine) || seeks_races(&machine->kernel) ? "tcg,thread=multi"
+								      : "tcg,thread=single";
+}
+
 void machine_cpu_arguments(const struct machine *machine, struct strings *arguments)
 {
 	bool kvm = uses_kvm(machine);
 
 	strings_add(arguments, "-accel");
-	/* With a thread for each processor, one may run code while another patches it. */
-	strings_add(arguments, kvm                             ? "kvm"
-			       : seeks_races(&machine->kernel) ? "tcg,thread=multi"
-							       : "tcg,thread=single");
+	strings_add(arguments, "%s", accelerator(machine));
 	strings_add(arguments, "-cpu");
 	/* QEMU 7.2 translates cmpxchg16b wrongly in the slab allocator's fast path. */
 	strings_add(arguments, kvm ? "host" : "max,-cx16");
 	strings_add(arguments, "-smp");
-	strings_add(arguments, "%u", machine->options->smp);
+	if (could_be_two(machine))
+		strings_add(arguments, "%s", TCG_ONE_PROCESSOR);
+	else
+		strings_add(arguments, "%u", machine->options->smp);
 	if (!machine->options->count_instructions)
 		return;
 	/* 2^0 ns each. While it waits the clock is the host's: what it waits for is real. */

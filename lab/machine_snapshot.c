@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "accel.h"
 #include "cache.h"
 #include "machine_private.h"
 #include "memory.h"
@@ -61,6 +60,11 @@ static char *program_path(const char *name)
 	return must_strdup(name);
 }
 
+static unsigned long add_text(unsigned long sum, const char *text)
+{
+	return crc32(sum, (const unsigned char *)text, (unsigned int)strlen(text) + 1);
+}
+
 /* Everything that a saved guest depends on is in the name: another one is never taken up. */
 static char *snapshot_path(const struct machine *machine)
 {
@@ -68,6 +72,7 @@ static char *snapshot_path(const struct machine *machine)
 	unsigned long sum = crc32(0, NULL, 0);
 	char *name = must_strdup(options->kernel), *qemu = program_path("qemu-system-x86_64"), *at,
 	     *path;
+	struct strings cpu = { 0 };
 	size_t i;
 
 	for (at = name; *at; at++)
@@ -77,10 +82,12 @@ static char *snapshot_path(const struct machine *machine)
 	sum = add_file(sum, machine->kernel.image);
 	sum = add_file(sum, machine->initramfs);
 	for (i = 0; i < options->append.n; i++)
-		sum = crc32(sum, (const unsigned char *)options->append.item[i],
-			    (unsigned int)strlen(options->append.item[i]) + 1);
-	path = cache_path("snapshots/%s-%u-%uM%s-%08lx", name, options->smp, options->memory,
-			  accel_kvm() ? "-kvm" : "", sum);
+		sum = add_text(sum, options->append.item[i]);
+	machine_cpu_arguments(machine, &cpu);
+	for (i = 0; i < cpu.n; i++)
+		sum = add_text(sum, cpu.item[i]);
+	strings_free(&cpu);
+	path = cache_path("snapshots/%s-%u-%uM-%08lx", name, options->smp, options->memory, sum);
 	free(qemu);
 	free(name);
 	return path;

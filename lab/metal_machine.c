@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accel.h"
 #include "cache.h"
 #include "disk.h"
 #include "session.h"
@@ -81,7 +82,9 @@ void metal_machine_arguments(const struct metal_request *request, struct strings
 	if (microvm) /* virtio 1, as on the others */
 		add(arguments, "-global virtio-mmio.force-legacy=false");
 	strings_add(arguments, "-accel");
-	strings_add(arguments, "%s", request->kvm ? "kvm" : "tcg");
+	strings_add(arguments, "%s", request->kvm ? "kvm" : "tcg,thread=multi");
+	if (!request->kvm)
+		add(arguments, "-smp " TCG_ONE_PROCESSOR);
 	strings_add(arguments, "-cpu");
 	strings_add(arguments, "%s", request->cpu ? request->cpu : request->kvm ? "host" : "max");
 	strings_add(arguments, "-m");
