@@ -256,11 +256,21 @@ static size_t table_size(u32 depth)
 	return sizeof(struct bm_table) + ((size_t)1 << depth) * sizeof(struct bm_page *);
 }
 
+static void given_drop(struct bm_index *index)
+{
+	bm_index_free(index, index->given, index->given_size);
+	index->given = NULL;
+}
+
 /* The slots of a new table hold nothing yet, not even NULL. */
 static struct bm_table *table_alloc(struct bm_index *index, u32 depth)
 {
-	struct bm_table *table = bm_index_alloc(index, table_size(depth));
+	struct bm_table *table;
 
+	if (index->given && index->given_size != table_size(depth))
+		given_drop(index);
+	table = index->given ? index->given : bm_index_alloc(index, table_size(depth));
+	index->given = NULL;
 	if (!table)
 		return NULL;
 	table->depth = depth;
@@ -403,6 +413,24 @@ static void resize_share(struct bm_index *index)
 	}
 }
 
+size_t bm_index_wants(const struct bm_index *index)
+{
+	u32 wanted = index->next ? index->buckets : index_wanted(index);
+
+	return wanted == index->buckets || index->given ? 0 : table_size(BM_DEPTH(wanted));
+}
+
+void bm_index_give(struct bm_index *index, void *memory, size_t size)
+{
+	if (!memory)
+		return;
+	index->bytes += size;
+	if (index->given)
+		given_drop(index);
+	index->given = memory;
+	index->given_size = size;
+}
+
 enum bm_resize bm_index_work(struct bm_index *index, u32 *from, u32 *to)
 {
 	struct bm_table *old = index->table;
@@ -482,6 +510,7 @@ void bm_index_destroy(struct bm_index *index)
 		bm_index_free(index, table, table_size(table->depth));
 	if (index->next)
 		bm_index_free(index, index->next, table_size(index->next->depth));
+	given_drop(index);
 	if (index->regions)
 		bm_index_free(index, index->regions, regions_size(index->regions->nregions));
 	bm_index_free(index, index->stage, sizeof(*index->stage));

@@ -84,6 +84,8 @@ struct bm_index {
 	struct bm_table *next;
 	u32 next_filled;
 	u32 next_buckets;
+	void *given; /* memory for the next table */
+	size_t given_size;
 	struct bm_stage *stage;
 };
 
@@ -147,6 +149,15 @@ void bm_index_publish(struct bm_index *index);
 
 /* Drop what was staged. Writer. */
 void bm_index_abort(struct bm_index *index);
+
+/*
+ * Bytes that bm_index_work() will allocate at once when it is called next; 0: none. Of a large
+ * index they are megabytes, which takes the allocator a while. Writer.
+ */
+size_t bm_index_wants(const struct bm_index *index);
+
+/* So many, from index->mem.alloc(), which may be called without being the writer. Writer. */
+void bm_index_give(struct bm_index *index, void *memory, size_t size);
 
 /*
  * Do a bounded share (some thousand pointers at most) of growing or shrinking the table, starting

@@ -98,6 +98,7 @@ struct bm {
 /* remap.c */
 void bm_wait(struct bm *bm, struct bm_op *op);
 void bm_wake(struct bm *bm);
+bool bm_is_staged(const struct bm *bm);
 /* What an operation of this kind asks of its range: 0, -EINVAL, -ERANGE, -EROFS. */
 int bm_check_range(const struct bm *bm, enum bm_op_kind kind, u64 sector, u64 count);
 void bm_event(struct bm *bm, enum bm_event_kind kind, u64 sector, u64 count, u64 a, u64 b);

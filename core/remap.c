@@ -321,13 +321,19 @@ void bm_clear_counters(struct bm *bm)
 	memset(&bm->counters, 0, sizeof(bm->counters));
 }
 
+/* Then the index can't be resized. */
+bool bm_is_staged(const struct bm *bm)
+{
+	return bm->log.aboard.head || bm->log.limbo;
+}
+
 bool bm_idle_work(struct bm *bm)
 {
 	u32 from, to, before = bm->map.next_filled;
 
 	bm_reserve_fill(bm);
-	if (bm->log.aboard.head || bm->log.limbo)
-		return false; /* changes are staged: not now */
+	if (bm_is_staged(bm))
+		return false;
 	switch (bm_index_work(&bm->map, &from, &to)) {
 	case BM_RESIZE_STARTED:
 		bm_event(bm, BM_EV_RESIZE, 0, bm->map.runs, from, to);

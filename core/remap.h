@@ -426,6 +426,14 @@ void bm_reset_breaker(struct bm *bm);
 /* Start the counters at 0 again. */
 void bm_clear_counters(struct bm *bm);
 
+/*
+ * Bytes of memory that bm_idle_work() will ask for when it is called next; 0: none. A host that
+ * others wait for meanwhile allocates them (config.mem.alloc) without its lock, and gives them.
+ */
+size_t bm_idle_wants(const struct bm *bm);
+/* NULL: it will ask itself. */
+void bm_idle_give(struct bm *bm, void *memory, size_t size);
+
 /* Finish resizing work of the index, a share at a time; true while there is more. */
 bool bm_idle_work(struct bm *bm);
 

@@ -23,15 +23,20 @@ static void *take(struct bm *bm, size_t size, size_t *real)
 	return memory;
 }
 
+static void *with_header(void *memory, size_t real)
+{
+	if (!memory)
+		return NULL;
+	*(u64 *)memory = real;
+	return (u8 *)memory + HEADER;
+}
+
 static void *reserve_alloc(void *ctx, size_t size)
 {
 	size_t real;
-	u8 *memory = take(ctx, size, &real);
+	void *memory = take(ctx, size, &real);
 
-	if (!memory)
-		return NULL;
-	*(u64 *)(void *)memory = real;
-	return memory + HEADER;
+	return with_header(memory, real);
 }
 
 static void reserve_free(void *ctx, void *ptr, size_t size)
@@ -60,6 +65,18 @@ void bm_reserve_init(struct bm *bm)
 		.free = reserve_free,
 		.retire = reserve_retire,
 	};
+}
+
+size_t bm_idle_wants(const struct bm *bm)
+{
+	size_t size = bm_is_staged(bm) ? 0 : bm_index_wants(&bm->map);
+
+	return size ? size + HEADER : 0;
+}
+
+void bm_idle_give(struct bm *bm, void *memory, size_t size)
+{
+	bm_index_give(&bm->map, with_header(memory, size), size - HEADER);
 }
 
 void bm_reserve_fill(struct bm *bm)

@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "map.h"
+#include "memory.h"
 #include "step.h"
 #include "target.h"
 
@@ -53,6 +54,25 @@ void remap_release(struct remap *r)
 	}
 }
 
+/* Memory for a larger index takes long to allocate: meanwhile others may have the core. */
+static struct bm *hold_with_memory(struct remap *r)
+{
+	struct bm *bm = remap_hold(r);
+	size_t size = bm_idle_wants(bm);
+	unsigned int noreclaim;
+	void *memory;
+
+	if (!size)
+		return bm;
+	remap_release(r);
+	noreclaim = memalloc_noreclaim_save();
+	memory = remap_memory.alloc(remap_memory.ctx, size);
+	memalloc_noreclaim_restore(noreclaim);
+	bm = remap_hold(r);
+	bm_idle_give(bm, memory, size);
+	return bm;
+}
+
 void remap_idle_work(struct remap *r)
 {
 	unsigned int noreclaim;
@@ -60,7 +80,7 @@ void remap_idle_work(struct remap *r)
 	bool more;
 
 	do {
-		bm = remap_hold(r);
+		bm = hold_with_memory(r);
 		noreclaim = memalloc_noreclaim_save();
 		more = bm_idle_work(bm);
 		memalloc_noreclaim_restore(noreclaim);

@@ -283,8 +283,13 @@ bool host_run(struct host *host)
 		host->actions++;
 		host_changed(host);
 	}
-	while (!host->stop && bm_idle_work(host->bm))
-		;
+	do {
+		size_t size = host->stop ? 0 : bm_idle_wants(host->bm);
+
+		if (size)
+			bm_idle_give(host->bm, host->config.mem.alloc(host->config.mem.ctx, size),
+				     size);
+	} while (!host->stop && bm_idle_work(host->bm));
 	return !host->stop;
 }
 

@@ -314,6 +314,46 @@ static void the_table_grows_at_25_16_of_its_buckets(void **state)
 	finish(&index, &heap);
 }
 
+static void give(struct bm_index *index, size_t size)
+{
+	bm_index_give(index, index->mem.alloc(index->mem.ctx, size), size);
+}
+
+static void memory_for_a_table_can_be_given(void **state)
+{
+	struct bm_index index;
+	struct heap heap;
+	u64 i, bytes;
+	u32 from, to;
+	size_t size;
+
+	(void)state;
+	start(&index, &heap, TB4_BLOCKS);
+	for (i = 0; i < 99; i++)
+		add(&index, i * 70001, 1, i);
+	assert_int_equal(bm_index_wants(&index), 0);
+	add(&index, i * 70001, 1, i);
+	size = bm_index_wants(&index);
+	assert_true(size);
+	/* Nothing, too little, and twice what is wanted. */
+	bm_index_give(&index, NULL, size);
+	assert_int_equal(bm_index_wants(&index), size);
+	give(&index, size / 2);
+	give(&index, size);
+	assert_int_equal(bm_index_wants(&index), 0);
+	bytes = index.bytes;
+	heap.fail_at = heap.calls + 1;
+	assert_int_equal(bm_index_work(&index, &from, &to), BM_RESIZE_STARTED);
+	assert_int_equal(index.bytes, bytes);
+	settle(&index);
+	assert_int_equal(index.buckets, 256);
+	assert_false(heap.failed);
+	heap.fail_at = 0;
+	/* What can't be used is freed. */
+	give(&index, 100);
+	finish(&index, &heap);
+}
+
 static void the_table_shrinks_at_a_quarter_of_what_grew_it(void **state)
 {
 	char log[1000] = "";
@@ -393,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_piece_that_continues_joins_what_is_before_it),
 		cmocka_unit_test(saying_again_what_is_there_allocates_and_stages_nothing),
 		cmocka_unit_test(the_table_grows_at_25_16_of_its_buckets),
+		cmocka_unit_test(memory_for_a_table_can_be_given),
 		cmocka_unit_test(the_table_shrinks_at_a_quarter_of_what_grew_it),
 		cmocka_unit_test(the_schedule_is_the_one_people_monitor),
 		cmocka_unit_test(long_runs_make_the_table_grow_too),
