@@ -33,13 +33,25 @@ program_files()
 	ldd "$@" | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u | xargs readlink -f
 }
 
+# module_build KERNEL DIRECTORY: unless nothing has changed since, which make takes seconds to find.
+module_build()
+{
+	stamp=$modules/$1/$(basename "$2").built
+	[ ! -e "$stamp" ] ||
+		[ "$(find "$top/core" "$top/$2" "$(command -v blklab)" -type f -newer "$stamp")" ] || return 0
+	mkdir -p "$modules/$1"
+	touch "$stamp.now"
+	blklab build "$top/$2" --kernel "$1" --output "$modules" >/dev/null || return 1
+	mv "$stamp.now" "$stamp"
+}
+
 # modules_build KERNEL DIRECTORY ...
 modules_build()
 {
 	for directory in "$@"; do
 		[ "$directory" = "$1" ] || (
 			flock 9
-			blklab build "$top/$directory" --kernel "$1" --output "$modules" >/dev/null
+			module_build "$1" "$directory"
 		) 9>"$modules/lock" || return 1
 	done
 }

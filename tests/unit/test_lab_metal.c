@@ -395,13 +395,13 @@ static void qemu_is_told_what_was_asked_for(void **state)
 	};
 
 	assert_true(told(&request, "-M microvm,x-option-roms=off"));
-	assert_true(told(&request, "-accel tcg -cpu max -m 64"));
+	assert_true(told(&request, "-accel tcg,thread=multi -smp 1,maxcpus=2 -cpu max -m 64"));
 	assert_true(told(&request, "-kernel IMAGE -append heap=list core/*"));
 	assert_true(told(&request, "-no-reboot -action shutdown=pause"));
 	request.machine = "q35";
 	request.cpu = "qemu64";
 	request.words = NULL;
-	assert_true(told(&request, "-M q35 -accel tcg -cpu qemu64"));
+	assert_true(told(&request, "-M q35 -accel tcg,thread=multi -smp 1,maxcpus=2 -cpu qemu64"));
 	assert_false(told(&request, "-append"));
 	request.kvm = true;
 	request.cpu = NULL;
