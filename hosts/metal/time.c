@@ -6,7 +6,7 @@
 /* Intel 8254, channel 0: counts down at 1193182 Hz. */
 enum { PIT_COUNT = 0x40, PIT_CONTROL = 0x43 };
 enum { PIT_RATE_GENERATOR = 0x34, PIT_LATCH = 0x00, PIT_HZ = 1193182 };
-enum { PIT_TICKS = PIT_HZ / 1000, PATIENCE = 100000 };
+enum { PIT_TICKS = PIT_HZ / 2500, PATIENCE = 100000 };
 
 #define ASSUMED_HZ 1000000000ull
 
@@ -25,20 +25,42 @@ static u16 pit_read(void)
 }
 
 /* What the TSC counts in a second, or 0 if the PIT doesn't move. */
-static u64 pit_measure(void)
+static u64 pit_look(void)
 {
 	u64 start, end;
 	u16 first, passed = 0;
 
-	out8(PIT_CONTROL, PIT_RATE_GENERATOR);
-	out8(PIT_COUNT, 0); /* 65536 */
-	out8(PIT_COUNT, 0);
 	first = pit_read();
 	start = tsc_read();
 	for (u32 tries = 0; passed < PIT_TICKS && tries < PATIENCE; tries++)
 		passed = (u16)(first - pit_read());
 	end = tsc_read();
 	return passed < PIT_TICKS ? 0 : (end - start) * PIT_HZ / passed;
+}
+
+/*
+ * The median of three looks: a host that takes the processor away meanwhile spoils one, in either
+ * direction.
+ */
+static u64 pit_measure(void)
+{
+	u64 low, high, hz;
+
+	out8(PIT_CONTROL, PIT_RATE_GENERATOR);
+	out8(PIT_COUNT, 0); /* 65536 */
+	out8(PIT_COUNT, 0);
+	low = pit_look();
+	if (!low)
+		return 0;
+	high = pit_look();
+	hz = pit_look();
+	if (low > high) {
+		u64 other = low;
+
+		low = high;
+		high = other;
+	}
+	return hz < low ? low : hz > high ? high : hz;
 }
 
 /* CPUID leaf 0x15 (SDM volume 2), or what hypervisors say in 0x40000010. */
