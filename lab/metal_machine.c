@@ -237,6 +237,9 @@ static enum metal_halt watch(struct metal_machine *machine)
 	struct pollfd fds[2] = { { machine->console, POLLIN, 0 }, { -1, POLLIN, 0 } };
 	int left;
 
+	/* It may have ended before "cont" was answered, and then nothing more is said of it. */
+	if (machine->qmp && stands_still(machine))
+		return METAL_STOOD_STILL;
 	for (;;) {
 		fds[1].fd = machine->qmp ? qmp_fd(machine->qmp) : -1;
 		left = time_left(machine);
