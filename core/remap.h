@@ -92,7 +92,7 @@ enum bm_request { BM_REQ_READ, BM_REQ_WRITE, BM_REQ_ZERO, BM_REQ_DISCARD };
 enum bm_target {
 	BM_TO_MAIN,
 	BM_TO_SPARE,
-	BM_TO_CORE,   /* start bm_op_of() it for this range */
+	BM_TO_CORE,   /* run the operation that bm_op_of() names, for this range */
 	BM_TO_NOBODY, /* fail with -EIO (read of a pending or lost block); discard: succeed */
 };
 
