@@ -81,7 +81,12 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 	char *number = format("%d", fd), *place = quote_fuse(share->source);
 	char *source = format("source=%s", place);
 	char *fd_arg = format("--fd=%d", fd);
-	const char *cache = share->read_only ? "auto" : "none";
+	/*
+	 * The guest keeps what it has read of the host's root, or each program that starts would
+	 * read itself and its libraries anew, which takes a third of a second. What is live is
+	 * asked for every time.
+	 */
+	const char *cache = share->read_only ? "always" : "none";
 	char *cache_arg = format("cache=%s", cache);
 	const char *const old_argv[] = { path,
 					 fd_arg,
@@ -99,7 +104,7 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 					 "--shared-dir",
 					 share->source,
 					 "--cache",
-					 share->read_only ? "auto" : "never",
+					 share->read_only ? "always" : "never",
 					 "--sandbox",
 					 "chroot",
 					 NULL };

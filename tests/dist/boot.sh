@@ -9,8 +9,6 @@ need blklab jq mke2fs
 [ -x /lib/systemd/systemd ] || { echo 'systemd is not installed'; exit 77; }
 kernel=${KERNEL-6.1}
 if [ -z "${BLKLAB_GUEST-}" ]; then
-	warm blkmend basename cat dmsetup findmnt kmod mount sh systemctl udevadm umount /lib/systemd/systemd \
-		/lib/systemd/systemd-executor /lib/systemd/systemd-shutdown
 	blklab build hosts/dm --kernel "$kernel" --output "$build/modules" >/dev/null || exit 1
 	rm -rf "$work"
 	TMPDIR=/tmp exec blklab run --kernel "$kernel" --timeout 550 \
@@ -18,7 +16,6 @@ if [ -z "${BLKLAB_GUEST-}" ]; then
 		-- "$(realpath "$0")"
 fi
 
-warm
 exec 2>&1
 fs=aaaaaaaa-0000-0000-0000-000000000001
 here=/root/boot

@@ -76,10 +76,8 @@ fi
 
 need blklab
 mv "$debs"/*.deb "$work" # their names differ from version to version
-warm dpkg dpkg-deb dkms sh bash rm tar cat grep sed
 cat >"$work/guest" <<'END'
 set -e
-touch -c $WARM
 cd "$1"
 find /usr/sbin /usr/lib/udev /usr/lib/systemd /usr/src /usr/lib/*/nbdkit | sort >/root/before
 dpkg --no-triggers -i blkmend_*.deb blklab_*.deb blkmend-dkms_*.deb

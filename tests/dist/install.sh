@@ -73,7 +73,6 @@ if [ -z "${BLKLAB_GUEST-}${SCRATCH-}" ]; then
 		echo 'skip - modules are built and installed: that takes root, and dkms'
 	fi
 	need dmsetup
-	warm sh cat dirname dmsetup env find grep install mkdir mktemp rm sed sort tar xargs
 	expect 0 'it is installed in a guest' env TMPDIR=/tmp blklab run --kernel 6.1 --mem 2G \
 		--disk size=16M,name=main -- "$(realpath "$0")"
 	cat "$work/out"
@@ -143,7 +142,6 @@ fi
 
 # ---- in a guest ----
 
-warm
 kernel=$(uname -r)
 rm -f /usr/sbin/dkms
 system >"$work/before"

@@ -91,21 +91,3 @@ need()
 		command -v "$tool" >/dev/null || { echo "$tool is not installed"; exit 77; }
 	done
 }
-
-# warm PROGRAM ...: on the host, before a guest is started, WARM is made the list of the files that
-# starting these takes; in the guest, they are copied to its memory, or it would read them anew from the host for
-# each program that starts.
-warm()
-{
-	if [ -n "${BLKLAB_GUEST-}" ]; then
-		# shellcheck disable=SC2086 # one word a file
-		touch -c $WARM
-		return
-	fi
-	WARM=$(for program in "$@"; do
-		file=$(command -v "$program") || continue
-		readlink -f "$file"
-		ldd "$file" 2>/dev/null | sed -n 's/[^/]*\(\/[^ ]*\) (0x.*/\1/p' | xargs -r readlink -f
-	done | grep '^/usr/' | sort -u | tr '\n' ' ')
-	export WARM
-}

@@ -6,7 +6,6 @@
 need udevadm mke2fs sfdisk dmsetup
 if [ -z "${BLKLAB_GUEST-}" ]; then
 	need blklab
-	warm blkmend sh basename cat dmsetup kmod lsblk realpath sed udevadm
 	rm -rf "$work" # we don't come back
 	TMPDIR=/tmp exec blklab run --kernel 6.1 \
 		--disk size=16M,name=main,serial=MAIN --disk size=16M,name=parted,serial=PARTED \
@@ -69,7 +68,6 @@ node()
 }
 
 exec 2>&1
-warm
 install_all
 modprobe dm-mod
 /lib/systemd/systemd-udevd --daemon || { echo 'systemd-udevd does not start'; exit 1; }

@@ -6,7 +6,6 @@
 # In bash, which finds patterns by itself: starting a program is what takes long in a guest. And in
 # one kernel, unless KERNELS says otherwise: what differs between them is not the command's.
 . "$(dirname "$0")/lib.sh"
-programs="$programs blkmend jq bash losetup mount umount mke2fs setpriv nbdkit truncate"
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-500} KERNELS=${KERNELS:-6.12}
 case $KERNELS in uml) echo 'disks have no serial numbers in User Mode Linux'; exit 77 ;; esac
 guest --disk size=16M,name=main,bad=2000-2007:w,bad=4001:r --disk size=8M,name=spare \

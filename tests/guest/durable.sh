@@ -5,7 +5,6 @@
 # disks themselves saw: the logs of their writes, with a mark on each disk between one step and the
 # next.
 . "$(dirname "$0")/lib.sh"
-programs="$programs addpart sync"
 
 # Sectors of either disk: the device's, and from there on the marks. Of the spare, its two logs: a
 # spare of 4 MiB has the first before 768, the second from 7424 on (docs/FORMAT.md).

@@ -5,7 +5,6 @@
 # clean after each. And for the same requests from the same start the kernel and the server write the
 # same bytes, to the spare and to main.
 . "$(dirname "$0")/lib.sh"
-programs="$programs bash blkmend nbdkit qemu-io jq blklab seq date od sort"
 export GUEST_TIMEOUT="${GUEST_TIMEOUT:-300}"
 guest --disk size=4M,name=main,bad=1000-1007:rw,bad=2001:w,bad=3000-3003:rw,bad=4095:w \
 	--disk size=2M,name=spare,bad=458:w --mem 1536M

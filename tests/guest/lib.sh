@@ -22,17 +22,6 @@ modules=${BUILD_DIR:-$top/build}/modules
 # Directories of more modules that a test wants, set before guest().
 lab_modules=
 
-# The files that starting these programs takes.
-programs='dmsetup dd awk sed grep cmp head cut blockdev cat sh'
-
-program_files()
-{
-	# shellcheck disable=SC2046,SC2086 # one word a program
-	set -- $(for program in $programs; do command -v "$program"; done)
-	readlink -f "$@" | sort -u
-	ldd "$@" | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u | xargs readlink -f
-}
-
 # module_build KERNEL DIRECTORY: unless nothing has changed since, which make takes seconds to find.
 module_build()
 {
@@ -108,8 +97,6 @@ host_setup()
 	build=${BUILD_DIR:-$top/build}
 	export PATH="$build/lab:$build:$build/tests:$PATH:/usr/sbin:/sbin"
 	mkdir -p "$modules"
-	BLKMEND_FILES=$(program_files | tr '\n' ' ')
-	export BLKMEND_FILES
 }
 
 # guest [BLKLAB_OPTION ...]: from here on in a guest.
@@ -144,11 +131,7 @@ kernels_with_logs()
 
 guest_setup()
 {
-	# A guest reads a file of the host's anew for each program that starts; what is changed is kept
-	# in its memory. The locale's are many, and nothing here needs them.
-	# shellcheck disable=SC2086 # one word a file
-	touch -c $BLKMEND_FILES
-	LC_ALL=C
+	LC_ALL=C # the locale's files are many, and nothing here needs them
 	# No udevd here: libdevmapper makes the nodes itself.
 	export DM_DISABLE_UDEV=1
 	work=$(mktemp -d /tmp/guest.XXXXXX)

@@ -9,7 +9,6 @@
 . "$(dirname "$0")/lib.sh"
 [ -z "${FULL-}" ] || GUEST_TIMEOUT=${GUEST_TIMEOUT:-36000}
 export GUEST_TIMEOUT="${GUEST_TIMEOUT:-400}"
-programs="$programs guest-load guest-cuts addpart seq cp blklab"
 pieces=200 workers=8 phases=4
 
 # ---- the disk ----

@@ -6,7 +6,6 @@
 #
 # Environment: ROUNDS (100, with FULL=1 2000), SEED.
 . "$(dirname "$0")/lib.sh"
-programs="$programs guest-load blklab seq"
 [ -z "${FULL-}" ] || export ROUNDS="${ROUNDS:-2000}" GUEST_TIMEOUT="${GUEST_TIMEOUT:-3600}"
 guest --disk size=16M,name=main,bad=100-115:w,bad=5000-5002:w,bad=9003:w,bad=20000-20063:w \
 	--disk size=8M,name=spare

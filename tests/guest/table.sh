@@ -6,7 +6,6 @@
 #
 # Environment: ROUNDS of devices and the module that come and go (5, with FULL=1 100).
 . "$(dirname "$0")/lib.sh"
-programs="$programs blklab guest-load seq dmesg"
 [ -z "${FULL-}" ] || export ROUNDS="${ROUNDS:-100}" GUEST_TIMEOUT="${GUEST_TIMEOUT:-3600}"
 guest --disk size=8M,name=main,bad=1000-1007:rw,bad=3000:w \
 	--disk size=8M,name=spare --disk size=8M,name=other --disk size=8M,name=free
