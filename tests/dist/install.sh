@@ -67,6 +67,8 @@ if [ -z "${BLKLAB_GUEST-}${SCRATCH-}" ]; then
 	STAGE=$stage
 	export HEADERS KERNEL STAGE
 	if [ "$(id -u)" -eq 0 ] && command -v dkms >/dev/null; then
+		# Of what is built over and over. Debian's headers use it when told so.
+		! command -v ccache >/dev/null || export DEBIAN_KERNEL_USE_CCACHE=1 CCACHE_DIR=/root/ccache
 		expect 0 'modules are built and installed' scratch env SCRATCH=1 "$(realpath "$0")"
 		cat "$work/out"
 	else
