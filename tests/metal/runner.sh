@@ -17,7 +17,7 @@ ends()
 	name=$1 want_status=$2 verdict=$3 about=$4
 	ending "$1" "$5" "$6"
 	shift 6
-	expect "$want_status" "$about" blklab metal --image "$work/$name" --json --timeout 3 "$@"
+	expect "$want_status" "$about" blklab metal --image "$work/$name" --json --timeout 20 "$@"
 	[ "$(jq -r '"\(.verdict) \(.exit)"' "$work/out")" = "$verdict $want_status" ] ||
 		fail "it says '$(jq -r .verdict "$work/out")', not '$verdict'"
 }
@@ -48,11 +48,11 @@ ends miscounted 1 doubted 'nor is a sum that does not add up' 'ok a 1 us\n2 pass
 ends early 125 died 'nor an end that is none of its own' "$passed" EXIT=0x33
 ends off 125 died 'nor one that switches the machine off' "$passed" SWITCH_OFF --machine pc
 
-ends hung 124 hung 'a hang, with where it is' 'ok a 1 us\nmetal: here it goes' HANG --timeout 2
+ends hung 124 hung 'a hang, with where it is' 'ok a 1 us\nmetal: here it goes' HANG --timeout 4
 says 'hung in ending, after test a'
 says 'ending.S:'
 jq -e '.console | contains("here it goes")' "$work/out" >/dev/null || fail 'its last words are not told'
-ends halted 124 hung 'a processor that nothing will wake' '' HALT --timeout 2
+ends halted 124 hung 'a processor that nothing will wake' '' HALT --timeout 4
 says 'halted with interrupts off'
 for machine in microvm pc q35; do
 	ends triple 134 triple-fault "a triple fault on $machine, with where it is" 'ok a 1 us\n' TRIPLE_FAULT \
