@@ -110,7 +110,8 @@ static int match(struct bm *bm, bool *changed)
 	*changed = false;
 	if (c->spare_sectors < s->spare_sectors)
 		return -ENOSPC;
-	if (c->block_size > s->block_size)
+	if (c->block_size > s->block_size ||
+	    (c->flags & BM_EXACT_BLOCKS && c->block_size < s->block_size))
 		return -EINVAL;
 	if (!c->main_sectors)
 		return 0;

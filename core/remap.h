@@ -55,14 +55,15 @@ enum bm_flags {
 	BM_READ_ONLY = 1 << 0,    /* write nothing at all, to main or spare */
 	BM_ACCEPT_GROWN = 1 << 1, /* main is larger than recorded: record the new size */
 	BM_ACCEPT_MAIN = 1 << 2,  /* main's identity differs, or none is recorded: record it */
-	BM_ACCEPT_FOREIGN =
-		1 << 3, /* superblock 0 was overwritten: go by superblock 1, rewrite 0 */
+	/* Superblock 0 was overwritten: go by superblock 1, rewrite 0. */
+	BM_ACCEPT_FOREIGN = 1 << 3,
+	BM_EXACT_BLOCKS = 1 << 4, /* a spare made for larger blocks than block_size won't do */
 };
 
 struct bm_config {
 	u64 main_sectors; /* 0: main is not at hand (only loading, dumping and checking) */
 	u64 spare_sectors;
-	u32 block_size;       /* main's logical block: 512 or 4096; 0: as recorded */
+	u32 block_size;       /* the least that will do, 512 or 4096; 0: as recorded */
 	u32 flags;            /* enum bm_flags */
 	u64 now;              /* seconds since the Epoch, or 0 where there is no clock */
 	const char *identity; /* of main ("" unknown); at most BM_IDENTITY_MAX bytes; copied */

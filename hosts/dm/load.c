@@ -14,6 +14,11 @@
 #define BLANK_START (SZ_1M >> SECTOR_SHIFT)
 #define BLANK_END   (SZ_128K >> SECTOR_SHIFT)
 
+static u32 block_of(const struct remap *r, enum bm_device device)
+{
+	return bdev_logical_block_size(r->dev[device]->bdev);
+}
+
 /* ---- why not, in words ---- */
 
 static const char *spare_name(const struct remap *r)
@@ -62,8 +67,7 @@ static void tell_match(const struct remap *r, const struct bm_op *op)
 			  spare_name(r));
 	else
 		remap_err("%s: blocks of %u bytes on main %s, %u on spare %s: they don't fit", name,
-			  bdev_logical_block_size(r->dev[BM_MAIN]->bdev), main_name(r),
-			  bdev_logical_block_size(r->dev[BM_SPARE]->bdev), spare_name(r));
+			  block_of(r, BM_MAIN), main_name(r), block_of(r, BM_SPARE), spare_name(r));
 }
 
 static void tell(const struct remap *r, const struct bm_op *op)
@@ -89,13 +93,15 @@ static void tell(const struct remap *r, const struct bm_op *op)
 
 /* ---- loading ---- */
 
+/* Blocks of the size that the table advertises, which dm makes the larger of the two. */
 static int core_create(struct remap *r)
 {
 	const struct bm_config config = {
 		.main_sectors = r->ti->len,
 		.spare_sectors = bdev_nr_sectors(r->dev[BM_SPARE]->bdev),
-		.block_size = bdev_logical_block_size(r->dev[BM_MAIN]->bdev),
-		.flags = BM_ACCEPT_GROWN | (r->options.accept_main ? BM_ACCEPT_MAIN : 0) |
+		.block_size = max(block_of(r, BM_MAIN), block_of(r, BM_SPARE)),
+		.flags = BM_EXACT_BLOCKS | BM_ACCEPT_GROWN |
+			 (r->options.accept_main ? BM_ACCEPT_MAIN : 0) |
 			 (r->read_only ? BM_READ_ONLY : 0),
 		.now = ktime_get_real_seconds(),
 		.identity = r->options.identity,
@@ -125,15 +131,6 @@ static int range_is_zero(struct remap *r, u64 sector, u64 end, bool *zero)
 	return 0;
 }
 
-/* May blocks of that size be served by these two, under what the table advertises? */
-static bool blocks_fit(const struct remap *r, u32 size)
-{
-	unsigned int main = bdev_logical_block_size(r->dev[BM_MAIN]->bdev);
-	unsigned int spare = bdev_logical_block_size(r->dev[BM_SPARE]->bdev);
-
-	return spare <= size && size <= max(main, spare);
-}
-
 /* The core looks at the superblocks only, where an ext4 file system has zeroes, too. */
 static int spare_is_blank(struct remap *r, bool *blank)
 {
@@ -152,7 +149,7 @@ static int format_blank(struct remap *r, struct bm_op *op)
 	bool blank;
 	int err = -EINVAL;
 
-	if (blocks_fit(r, bdev_logical_block_size(r->dev[BM_MAIN]->bdev)))
+	if (block_of(r, BM_SPARE) <= block_of(r, BM_MAIN))
 		err = spare_is_blank(r, &blank);
 	if (!err && !blank) {
 		err = -EMEDIUMTYPE;
@@ -174,17 +171,6 @@ static int format_blank(struct remap *r, struct bm_op *op)
 	if (!err)
 		remap_info("%s: initialized blank spare %s", dm_device_name(r->md), spare_name(r));
 	return err;
-}
-
-static int blocks_check(struct remap *r, struct bm_op *op)
-{
-	struct bm_status status;
-
-	bm_get_status(remap_hold(r), &status);
-	remap_release(r);
-	if (!blocks_fit(r, status.super.block_size))
-		op->error = -EINVAL;
-	return op->error;
 }
 
 /* From now on others may look at it. */
@@ -209,8 +195,6 @@ int remap_load(struct remap *r)
 	err = remap_job_run(r->admin_job, op, NULL);
 	if (err == -ENXIO && !r->options.no_format && !r->read_only)
 		err = format_blank(r, op);
-	if (!err)
-		err = blocks_check(r, op);
 	if (err) {
 		tell(r, op);
 		goto out;

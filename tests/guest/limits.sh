@@ -141,6 +141,23 @@ same 'it is left alone' '' "$(head -c 512 $spare | tr -d '\0')"
 refuses 'a spare with larger blocks than main' "don't fit" "$size" $main /dev/lab/spare4k
 same 'it is left alone' '' "$(head -c 512 /dev/lab/spare4k | tr -d '\0')"
 
+# Made for other blocks, and copied to where they don't fit.
+create r
+dmsetup remove r
+dd if=$spare of=/dev/lab/spare4k bs=1M oflag=direct status=none
+held=$(sum /dev/lab/spare4k)
+refuses 'a spare made for smaller blocks than its own' "don't fit" "$size" $main /dev/lab/spare4k
+same 'it is left alone' "$held" "$(sum /dev/lab/spare4k)"
+wipe /dev/lab/spare4k
+dmsetup create r --table "0 $size dm-remap-v4 /dev/lab/main4k /dev/lab/spare4k"
+dmsetup remove r
+dd if=/dev/lab/spare4k of=$spare bs=1M oflag=direct status=none
+held=$(sum $spare)
+refuses 'a spare made for larger blocks than those of both' "don't fit" "$size" $main $spare
+same 'it is left alone' "$held" "$(sum $spare)"
+wipe /dev/lab/spare4k
+wipe $spare
+
 # ---- one that can discard and one that can't ----
 
 modprobe null_blk nr_devices=0
