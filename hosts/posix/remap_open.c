@@ -321,21 +321,22 @@ static bool pair_check(struct remap *r, struct failure *f)
 	return true;
 }
 
+static bool block_check(struct remap *r, enum bm_device d, uint32_t block, struct failure *f)
+{
+	const struct device *dev = r->device[d];
+
+	if (!dev || device_info(dev)->block_size <= block)
+		return true;
+	FAIL(f, EXIT_DEVICE,
+	     "%s has blocks of %u bytes, which can't hold the %u-byte blocks of %s: use "
+	     "a disk with blocks of %u",
+	     device_info(dev)->name, device_info(dev)->block_size, block, main_name(r), block);
+	return false;
+}
+
 static bool blocks_check(struct remap *r, uint32_t block, struct failure *f)
 {
-	for (int d = BM_MAIN; d <= BM_SPARE; d++) {
-		const struct device *dev = r->device[d];
-
-		if (!dev || device_info(dev)->block_size <= block)
-			continue;
-		FAIL(f, EXIT_DEVICE,
-		     "%s has blocks of %u bytes, which can't hold the %u-byte blocks of %s: use "
-		     "a disk with blocks of %u",
-		     device_info(dev)->name, device_info(dev)->block_size, block, main_name(r),
-		     block);
-		return false;
-	}
-	return true;
+	return block_check(r, BM_MAIN, block, f) && block_check(r, BM_SPARE, block, f);
 }
 
 static bool remap_lock(struct remap *r, const uint8_t uuid[16], struct failure *f)
@@ -371,7 +372,8 @@ struct remap *remap_open(struct device *main, struct device *spare,
 	/* Before anything is written: opening heals what one copy of the metadata lost. */
 	if (!pair_check(r, &f) || !core_create(r, options, false, &f))
 		goto err_close;
-	if (super_read(spare, &super) && !remap_lock(r, super.uuid, &f))
+	if (super_read(spare, &super) &&
+	    (!block_check(r, BM_SPARE, super.block_size, &f) || !remap_lock(r, super.uuid, &f)))
 		goto err_close;
 	bm_op_init(&op, BM_OP_OPEN, 0, 0);
 	if (remap_run(r, &op)) {

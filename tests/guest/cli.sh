@@ -282,6 +282,13 @@ says 0 'is open' blkmend open "$ls" loops --main "$lm" --accept-main
 says 0 '' blkmend close loops
 says 0 'is open' blkmend open "$ls" loops
 says 0 '' blkmend close loops
+losetup -d "$ls"
+ls=$(losetup -b 4096 -f --show "$work/spare")
+held=$(sha256sum <"$work/spare")
+says 4 "$ls has blocks of 4096 bytes, which can't hold the 512-byte blocks" \
+	blkmend add "$ls" 100+8 --main "$lm"
+says 1 "can't hold the 512-byte blocks" blkmend serve "$lm" "$ls" --no-check
+same 'nothing was written there' "$held" "$(sha256sum <"$work/spare")"
 losetup -d "$lm"
 losetup -d "$ls"
 nothing_left
