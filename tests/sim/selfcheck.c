@@ -36,6 +36,8 @@ static const struct check {
 	{ "random lives: nothing written to the spare", PLANT_STALE_SPARE, case_random, NULL },
 };
 
+static struct report *told; /* by the child; as in cases.c, only that has it for its report */
+
 static const struct script *script_of(const char *name)
 {
 	for (u32 i = 0; name != NULL && i < scripts_count; i++)
@@ -53,9 +55,10 @@ static bool fails(const struct check *check, enum plant plant)
 	pid_t pid;
 
 	fflush(NULL);
-	memset(report, 0, sizeof(*report));
+	memset(told, 0, sizeof(*told));
 	pid = fork();
 	if (pid == 0) {
+		report = told;
 		check->fn(&args);
 		_exit(0);
 	}
@@ -67,20 +70,19 @@ int main(void)
 {
 	u32 wrong = 0, n = sizeof(checks) / sizeof(*checks);
 
-	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (report == MAP_FAILED) {
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (told == MAP_FAILED) {
 		perror("mmap");
 		return 1;
 	}
 	for (u32 i = 0; i < n; i++) {
 		bool caught = fails(&checks[i], checks[i].plant);
-		char message[sizeof(report->message)];
+		char message[sizeof(told->message)];
 
-		memcpy(message, report->message, sizeof(message));
+		memcpy(message, told->message, sizeof(message));
 		if (fails(&checks[i], PLANT_NOTHING)) {
 			printf("FAIL %s: complains of nothing: %s\n", checks[i].what,
-			       report->message);
+			       told->message);
 			wrong++;
 		} else if (!caught) {
 			printf("FAIL %s: not noticed\n", checks[i].what);
