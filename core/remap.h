@@ -63,7 +63,8 @@ enum bm_flags {
 struct bm_config {
 	u64 main_sectors; /* 0: main is not at hand (only loading, dumping and checking) */
 	u64 spare_sectors;
-	u32 block_size;       /* the least that will do, 512 or 4096; 0: as recorded */
+	/* 512 or 4096: a new spare's; of one there is, the least that will do. 0: as recorded. */
+	u32 block_size;
 	u32 flags;            /* enum bm_flags */
 	u64 now;              /* seconds since the Epoch, or 0 where there is no clock */
 	const char *identity; /* of main ("" unknown); at most BM_IDENTITY_MAX bytes; copied */
