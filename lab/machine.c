@@ -235,7 +235,7 @@ static void machine_append(struct machine *machine, struct strings *arguments)
 	char *line = must_strdup("quiet console=ttyS0 panic=-1 oops=panic reboot=t nokaslr "
 				 "mitigations=off no_timer_check 8250.nr_uarts=1 "
 				 "random.trust_cpu=on unknown_nmi_panic log_buf_len=4M "
-				 "tsc=reliable cryptomgr.notests");
+				 "tsc=reliable cryptomgr.notests norandmaps");
 	unsigned int khz = machine_cpu_khz(machine);
 	size_t i;
 
