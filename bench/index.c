@@ -492,9 +492,7 @@ static double miss_percentile(unsigned percent)
 
 static bool region_clear(u64 block)
 {
-	u64 region = block >> BM_REGION_SHIFT;
-
-	return !(ours.regions->words[region / BM_WORD_BITS] >> region % BM_WORD_BITS & 1);
+	return !bm_regions_has(ours.regions, block >> BM_REGION_SHIFT);
 }
 
 /* Of the misses, keep those that meet a clear bit, or the others. */

@@ -38,11 +38,16 @@ void bm_index_retire(struct bm_index *index, void *ptr, size_t size)
  * The bitmap.
  */
 
+static size_t words_of(u64 bits)
+{
+	return (size_t)((bits + WORD_BITS - 1) / WORD_BITS);
+}
+
 static size_t regions_size(u64 nregions)
 {
-	size_t words = (size_t)((nregions + WORD_BITS - 1) / WORD_BITS);
+	size_t words = words_of(nregions);
 
-	return sizeof(struct bm_regions) + words * sizeof(unsigned long);
+	return sizeof(struct bm_regions) + (words_of(words) + words) * sizeof(unsigned long);
 }
 
 static u64 space_regions(u64 space)
@@ -58,16 +63,26 @@ static struct bm_regions *regions_alloc(struct bm_index *index, u64 nregions)
 		return NULL;
 	memset(regions, 0, regions_size(nregions));
 	regions->nregions = nregions;
+	regions->words = regions->groups + words_of(words_of(nregions));
 	return regions;
 }
 
+/* Bit number `bit` of those of which the word holds a part. */
+static void bit_set(unsigned long *word, u64 bit, bool on)
+{
+	unsigned long mask = 1ul << bit % WORD_BITS;
+
+	if (!(*word & mask) == on)
+		bm_store_release(word, *word ^ mask);
+}
+
+/* Readers see a bit only through its group: so it is there when the group is, and before. */
 void bm_regions_set(struct bm_regions *regions, u64 region, bool on)
 {
 	unsigned long *word = &regions->words[region / WORD_BITS];
-	unsigned long bit = 1ul << region % WORD_BITS;
 
-	if (!(*word & bit) == on)
-		bm_store_release(word, *word ^ bit);
+	bit_set(word, region, on);
+	bit_set(&regions->groups[region / WORD_BITS / WORD_BITS], region / WORD_BITS, *word);
 }
 
 u64 bm_regions_next(const struct bm_regions *regions, u64 region, u64 last)
@@ -87,6 +102,18 @@ u64 bm_regions_next(const struct bm_regions *regions, u64 region, u64 last)
 	}
 	region = at * WORD_BITS + (u64)__builtin_ctzl(word);
 	return region <= last ? region : ~0ull;
+}
+
+/* What doesn't fit into the copy is clear. */
+static void regions_copy(struct bm_regions *copy, const struct bm_regions *regions)
+{
+	u64 nregions = copy->nregions < regions->nregions ? copy->nregions : regions->nregions;
+	size_t word, words = words_of(nregions);
+
+	for (word = 0; word < words; word++) {
+		copy->words[word] = regions->words[word];
+		bit_set(&copy->groups[word / WORD_BITS], word, regions->words[word]);
+	}
 }
 
 /*
@@ -532,9 +559,7 @@ int bm_index_set_space(struct bm_index *index, u64 space)
 		regions = regions_alloc(index, nregions);
 		if (!regions)
 			return -ENOMEM;
-		memcpy(regions->words, old->words,
-		       regions_size(nregions < old->nregions ? nregions : old->nregions) -
-			       sizeof(*regions));
+		regions_copy(regions, old);
 		bm_store_release(&index->regions, regions);
 		bm_index_retire(index, old, regions_size(old->nregions));
 	}

@@ -62,11 +62,25 @@ struct bm_stage; /* staged pages */
 
 #define BM_WORD_BITS (8 * sizeof(unsigned long))
 
-/* Region bitmap, replaced as a whole when the key space grows. A clear bit: no entry there. */
+/*
+ * Region bitmap, replaced as a whole when the key space grows. A clear bit: no entry there. Of a
+ * large disk it is half a megabyte, so above it stands another that is 64 times smaller: as long as
+ * remaps are few, that alone is looked at, and stays in the processor's cache.
+ */
 struct bm_regions {
 	u64 nregions;
-	unsigned long words[];
+	unsigned long *words;   /* a bit a region */
+	unsigned long groups[]; /* a bit a word; clear: the word is 0 */
 };
+
+/* May there be an entry in `region`, which is below nregions? Lock-free, any context. */
+static inline bool bm_regions_has(const struct bm_regions *regions, u64 region)
+{
+	u64 word = region / BM_WORD_BITS;
+
+	return bm_load_acquire(&regions->groups[word / BM_WORD_BITS]) >> word % BM_WORD_BITS & 1 &&
+	       bm_load_acquire(&regions->words[word]) >> region % BM_WORD_BITS & 1;
+}
 
 struct bm_index {
 	struct bm_table *table;     /* read by readers with acquire */
@@ -194,7 +208,7 @@ static inline bool bm_index_find(const struct bm_index *index, u64 block, u64 co
 	/* A count of 0 goes the long way too. */
 	if (count - 1 >= BM_REGION - (block & (BM_REGION - 1)))
 		return bm_index_find_far(index, block, count, entry);
-	if (!(bm_load_acquire(&regions->words[region / BM_WORD_BITS]) >> region % BM_WORD_BITS & 1))
+	if (!bm_regions_has(regions, region))
 		return false;
 	return bm_index_find_near(index, block, count, entry);
 }

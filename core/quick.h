@@ -22,9 +22,7 @@ static inline bool bm_quick_is_on_main(const struct bm *bm, u64 sector, u64 coun
 	if (bm_load_acquire(&bm->held_count) || (sector ^ (sector + count - 1)) >> shift)
 		return false;
 	regions = bm_load_acquire(&bm->map.regions);
-	return region < regions->nregions &&
-	       !(bm_load_acquire(&regions->words[region / BM_WORD_BITS]) &
-		 1ul << region % BM_WORD_BITS);
+	return region < regions->nregions && !bm_regions_has(regions, region);
 }
 
 /* bm_main_lives(). */

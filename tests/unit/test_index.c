@@ -154,6 +154,30 @@ static void a_removal_of_everything_costs_only_what_is_there(void **state)
  * Runs.
  */
 
+/* Of 64 regions in a row: as long as none of them has an entry their words need not be read. */
+static void a_group_of_regions_is_clear_until_one_has_an_entry(void **state)
+{
+	const u64 region = 200, group = region / BM_WORD_BITS;
+	struct bm_index index;
+	struct heap heap;
+
+	(void)state;
+	start(&index, &heap, 1u << 30);
+	add(&index, region << BM_REGION_SHIFT, 1, 100);
+	add(&index, (region + 1) << BM_REGION_SHIFT, 1, 101);
+	assert_int_equal(index.regions->groups[0], 1ul << group);
+	assert_true(bm_regions_has(index.regions, region));
+	assert_false(bm_regions_has(index.regions, region - 1));
+	take(&index, region << BM_REGION_SHIFT, 1);
+	assert_int_equal(index.regions->groups[0], 1ul << group);
+	assert_int_equal(bm_index_set_space(&index, 1u << 20), 0);
+	assert_int_equal(index.regions->groups[0], 1ul << group);
+	assert_true(bm_regions_has(index.regions, region + 1));
+	take(&index, (region + 1) << BM_REGION_SHIFT, 1);
+	assert_int_equal(index.regions->groups[0], 0);
+	finish(&index, &heap);
+}
+
 static void a_run_over_regions_counts_once(void **state)
 {
 	struct bm_index index;
@@ -427,6 +451,7 @@ int main(void)
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(staged_changes_are_seen_by_peek_only_until_published),
 		cmocka_unit_test(a_removal_of_everything_costs_only_what_is_there),
+		cmocka_unit_test(a_group_of_regions_is_clear_until_one_has_an_entry),
 		cmocka_unit_test(a_run_over_regions_counts_once),
 		cmocka_unit_test(what_remains_of_a_run_without_its_start_is_a_run),
 		cmocka_unit_test(a_block_that_changes_its_state_stays_in_its_run_when_told_so),
