@@ -76,13 +76,17 @@ static void bit_set(unsigned long *word, u64 bit, bool on)
 		bm_store_release(word, *word ^ mask);
 }
 
-/* Readers see a bit only through its group: so it is there when the group is, and before. */
+/* A group's bit is set before the first bit of its word, and cleared after the last. */
 void bm_regions_set(struct bm_regions *regions, u64 region, bool on)
 {
-	unsigned long *word = &regions->words[region / WORD_BITS];
+	u64 at = region / WORD_BITS;
+	unsigned long *word = &regions->words[at], *group = &regions->groups[at / WORD_BITS];
 
+	if (on)
+		bit_set(group, at, true);
 	bit_set(word, region, on);
-	bit_set(&regions->groups[region / WORD_BITS / WORD_BITS], region / WORD_BITS, *word);
+	if (!*word)
+		bit_set(group, at, false);
 }
 
 u64 bm_regions_next(const struct bm_regions *regions, u64 region, u64 last)

@@ -65,7 +65,7 @@ struct bm_stage; /* staged pages */
 /*
  * Region bitmap, replaced as a whole when the key space grows. A clear bit: no entry there. Of a
  * large disk it is half a megabyte, so above it stands another that is 64 times smaller: as long as
- * remaps are few, that alone is looked at, and stays in the processor's cache.
+ * remaps are few, that alone is looked at by most, and stays in the cache.
  */
 struct bm_regions {
 	u64 nregions;
@@ -76,10 +76,15 @@ struct bm_regions {
 /* May there be an entry in `region`, which is below nregions? Lock-free, any context. */
 static inline bool bm_regions_has(const struct bm_regions *regions, u64 region)
 {
+	return bm_load_acquire(&regions->words[region / BM_WORD_BITS]) >> region % BM_WORD_BITS & 1;
+}
+
+/* And near it? False: then there is none in `region` either. */
+static inline bool bm_regions_near(const struct bm_regions *regions, u64 region)
+{
 	u64 word = region / BM_WORD_BITS;
 
-	return bm_load_acquire(&regions->groups[word / BM_WORD_BITS]) >> word % BM_WORD_BITS & 1 &&
-	       bm_load_acquire(&regions->words[word]) >> region % BM_WORD_BITS & 1;
+	return bm_load_acquire(&regions->groups[word / BM_WORD_BITS]) >> word % BM_WORD_BITS & 1;
 }
 
 struct bm_index {

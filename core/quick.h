@@ -22,7 +22,8 @@ static inline bool bm_quick_is_on_main(const struct bm *bm, u64 sector, u64 coun
 	if (bm_load_acquire(&bm->held_count) || (sector ^ (sector + count - 1)) >> shift)
 		return false;
 	regions = bm_load_acquire(&bm->map.regions);
-	return region < regions->nregions && !bm_regions_has(regions, region);
+	return region < regions->nregions &&
+	       !(bm_regions_near(regions, region) && bm_regions_has(regions, region));
 }
 
 /* bm_main_lives(). */

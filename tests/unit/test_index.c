@@ -166,6 +166,7 @@ static void a_group_of_regions_is_clear_until_one_has_an_entry(void **state)
 	add(&index, region << BM_REGION_SHIFT, 1, 100);
 	add(&index, (region + 1) << BM_REGION_SHIFT, 1, 101);
 	assert_int_equal(index.regions->groups[0], 1ul << group);
+	assert_true(bm_regions_near(index.regions, region));
 	assert_true(bm_regions_has(index.regions, region));
 	assert_false(bm_regions_has(index.regions, region - 1));
 	take(&index, region << BM_REGION_SHIFT, 1);
