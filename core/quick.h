@@ -16,11 +16,15 @@
 static inline bool bm_quick_is_on_main(const struct bm *bm, u64 sector, u64 count)
 {
 	u32 shift = bm->block_shift + BM_REGION_SHIFT;
-	u64 region = sector >> shift;
 	const struct bm_regions *regions;
+	u64 region;
 
+	/* A block has 1 or 8 sectors. Kernels that check shifts would check these. */
+	if (shift > 63)
+		__builtin_unreachable();
 	if (bm_load_acquire(&bm->held_count) || (sector ^ (sector + count - 1)) >> shift)
 		return false;
+	region = sector >> shift;
 	regions = bm_load_acquire(&bm->map.regions);
 	return region < regions->nregions &&
 	       !(bm_regions_near(regions, region) && bm_regions_has(regions, region));

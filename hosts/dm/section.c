@@ -3,28 +3,18 @@
 
 int remap_sections_init(struct remap_sections *s)
 {
-	unsigned int phase;
-
 	s->phase = 0;
 	s->draining = false;
 	init_waitqueue_head(&s->drained);
 	mutex_init(&s->waiter);
-	for (phase = 0; phase < 2; phase++) {
-		s->open[phase] = alloc_percpu(unsigned long);
-		if (!s->open[phase]) {
-			remap_sections_destroy(s);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	s->open = __alloc_percpu(2 * sizeof(*s->open), 2 * sizeof(*s->open));
+	return s->open ? 0 : -ENOMEM;
 }
 
 void remap_sections_destroy(struct remap_sections *s)
 {
-	free_percpu(s->open[0]);
-	free_percpu(s->open[1]);
-	s->open[0] = NULL;
-	s->open[1] = NULL;
+	free_percpu(s->open);
+	s->open = NULL;
 }
 
 /* What one processor counted up another may have counted down: only the sum means something. */
@@ -34,7 +24,7 @@ static bool phase_empty(const struct remap_sections *s, unsigned int phase)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(s->open[phase], cpu));
+		sum += READ_ONCE(*per_cpu_ptr(&s->open[phase], cpu));
 	return !sum;
 }
 

@@ -23,7 +23,7 @@
 #include <linux/wait.h>
 
 struct remap_sections {
-	unsigned long __percpu *open[2]; /* by phase; a single one may be "negative" */
+	unsigned long __percpu *open; /* two, by phase; a single one may be "negative" */
 	unsigned int phase;
 	bool draining;
 	wait_queue_head_t drained;
@@ -39,7 +39,7 @@ static inline unsigned int remap_section_enter(struct remap_sections *s)
 	/* Pairs with the release in remap_sections_wait(): with it comes what was held before. */
 	unsigned int phase = smp_load_acquire(&s->phase);
 
-	this_cpu_inc(*s->open[phase]);
+	this_cpu_inc(s->open[phase]);
 	return phase;
 }
 
@@ -49,7 +49,7 @@ static inline void remap_section_leave(struct remap_sections *s, unsigned int ph
 	bool draining;
 
 	preempt_disable();
-	this_cpu_dec(*s->open[phase]);
+	this_cpu_dec(s->open[phase]);
 	draining = READ_ONCE(s->draining);
 	preempt_enable();
 	/* Not in there: where the kernel is a real-time one, waking may sleep. */
