@@ -150,10 +150,6 @@ static void a_removal_of_everything_costs_only_what_is_there(void **state)
 	finish(&index, &heap);
 }
 
-/*
- * Runs.
- */
-
 /* Of 64 regions in a row: as long as none of them has an entry their words need not be read. */
 static void a_group_of_regions_is_clear_until_one_has_an_entry(void **state)
 {
@@ -178,6 +174,10 @@ static void a_group_of_regions_is_clear_until_one_has_an_entry(void **state)
 	assert_int_equal(index.regions->groups[0], 0);
 	finish(&index, &heap);
 }
+
+/*
+ * Runs.
+ */
 
 static void a_run_over_regions_counts_once(void **state)
 {
