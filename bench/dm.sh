@@ -13,8 +13,9 @@
 #	size	of the module
 #
 # Main is a null_blk disk of 4 TiB without memory, so that nothing but the way there is measured;
-# the spare is a brd disk. I/Os fall anywhere on main. Where all of them are remapped, 64 MiB are worked
-# on, and dm-linear has the brd disk too.
+# the spare is a brd disk. I/Os fall anywhere on main, without remaps and with them "all over" it; with
+# those "elsewhere" anywhere on the half of main that has none. Where all are remapped, 64 MiB are
+# worked on, and dm-linear has the brd disk too.
 #
 # Environment: BUILD_DIR, the build directory (build); KERNELS (6.12); ROUNDS (5, of time 21) and
 # RUNTIME of a run in seconds (0.02, of time 0.2); KINDS ("randread:4k:1 ...", see bench/dm_io.c).
@@ -45,7 +46,7 @@ devices_load()
 {
 	modprobe dm-mod
 	modprobe null_blk queue_mode=2 irqmode=0 nr_devices=1 gb=4096 bs=512
-	modprobe brd rd_nr=4 rd_size=$((700 << 10))
+	modprobe brd rd_nr=5 rd_size=$((700 << 10))
 	module_load dm-remap-v4-real
 	sectors=$(blockdev --getsz /dev/nullb0)
 }
@@ -65,11 +66,11 @@ answer()
 	dmsetup message "$1" 0 "$2" | awk -v key="$3" '$1 == key { print $2 }'
 }
 
-# compare WHAT AIM SPAN: a line of the table for each kind; dm-linear is "linear".
+# compare WHAT AIM FROM SPAN: a line of the table for each kind; dm-linear is "linear".
 compare()
 {
 	# shellcheck disable=SC2086 # a word a kind
-	bench_dm_io "$RUNTIME" "$ROUNDS" /dev/mapper/linear /dev/mapper/remap "$3" $kinds |
+	bench_dm_io "$RUNTIME" "$ROUNDS" /dev/mapper/linear /dev/mapper/remap "$3" "$4" $kinds |
 		awk -v what="$1" -v aim="$2" '{
 			split($1, kind, ":")
 			printf "| %-22s | %-9s | %4s | %2s | %7d | %7d | %5.3f | %5.3f-%5.3f | %s %-6s |\n",
@@ -90,7 +91,7 @@ all_remapped()
 {
 	remap "$2" "$3"
 	device linear 0 $((all / 512)) linear "$2" "$(answer remap status data_start)"
-	compare "$1" 0.90 "$all"
+	compare "$1" 0.90 0 "$all"
 	dmsetup remove remap linear
 }
 
@@ -99,14 +100,17 @@ guest_io()
 	devices_load
 	device linear 0 "$sectors" linear /dev/nullb0 0
 	remap /dev/ram0
-	compare none 0.98 "$main_size"
+	compare none 0.98 0 "$main_size"
 	dmsetup remove remap
-	remap /dev/ram1 /dev/lab/million
-	compare '1000000 elsewhere' 0.95 "$main_size"
+	remap /dev/ram1 /dev/lab/elsewhere
+	compare '1000000 elsewhere' 0.95 $((main_size / 2)) $((main_size / 2))
+	dmsetup remove remap
+	remap /dev/ram2 /dev/lab/over
+	compare '1000000 all over' 0.95 0 "$main_size"
 	dmsetup remove remap linear
-	all_remapped 'all, in one run' /dev/ram2 /dev/lab/run
+	all_remapped 'all, in one run' /dev/ram3 /dev/lab/run
 	kinds=$(echo "$kinds" | tr ' ' '\n' | grep :4k:)
-	[ -z "$kinds" ] || all_remapped "all, in runs of 4 KiB" /dev/ram3 /dev/lab/runs
+	[ -z "$kinds" ] || all_remapped "all, in runs of 4 KiB" /dev/ram4 /dev/lab/runs
 }
 
 guest_lookup()
@@ -166,7 +170,8 @@ images_make()
 	BLKMEND_RUNTIME_DIR=$dir/runtime
 	export BLKMEND_RUNTIME_DIR
 	truncate -s "$main_size" "$dir/main"
-	image million 1000000
+	image elsewhere 1000000 1000000 $((main_size / 2 / 512))
+	image over 1000000
 	image run all $((all / 512)) $((all / 512))
 	image runs all $((all / 512)) 8
 }
@@ -183,8 +188,9 @@ io()
 		echo
 		echo "| remaps                 | what      |   bs | qd |  linear | blkmend | ratio | of the rounds | aim         |"
 		echo "|------------------------|-----------|------|----|---------|---------|-------|---------------|-------------|"
-		in_guest "$kernel" io --disk "file=$dir/million,name=million,ro" \
-			--disk "file=$dir/run,name=run,ro" --disk "file=$dir/runs,name=runs,ro" "$@"
+		in_guest "$kernel" io --disk "file=$dir/elsewhere,name=elsewhere,ro" \
+			--disk "file=$dir/over,name=over,ro" --disk "file=$dir/run,name=run,ro" \
+			--disk "file=$dir/runs,name=runs,ro" "$@"
 		echo
 	done
 }

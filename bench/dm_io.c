@@ -2,13 +2,13 @@
 /*
  * Two devices beside each other, by turns: what bench/dm.sh runs in a guest.
  *
- *	bench_dm_io SECONDS ROUNDS ONE OTHER SPAN KIND...
+ *	bench_dm_io SECONDS ROUNDS ONE OTHER FROM SPAN KIND...
  *
- * KIND is randread, randwrite, read or write, with block size and depth: "randread:4k:32". SPAN is
- *how much of each device is used, in bytes. SECONDS is how long a run takes, of which there are two
- *a round. For each kind a line: the median of nanoseconds an I/O took on each, the median of the
- * rounds' ratios ONE / OTHER, and the least and the greatest of these; with a clock that counts
- * instructions these are instructions.
+ * KIND is randread, randwrite, read or write, with block size and depth: "randread:4k:32". FROM and
+ * SPAN say where on each device it is done, in bytes. SECONDS is how long a run takes, of which
+ * there are two a round. For each kind a line: the median of nanoseconds an I/O took on each, the
+ * median of the rounds' ratios ONE / OTHER, and the least and the greatest of these; with a clock
+ * that counts instructions these are instructions.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 
 struct load {
 	bool random, write;
-	unsigned long long block, span, at; /* bytes */
+	unsigned long long block, from, span, at; /* bytes; at: behind from */
 	unsigned int depth;
 	uint64_t seed;
 	aio_context_t aio;
@@ -63,17 +63,17 @@ static double now(void)
 
 static unsigned long long next_offset(struct load *load)
 {
-	unsigned long long offset = load->at;
+	unsigned long long at = load->at;
 
 	if (!load->random) {
-		load->at = offset + 2 * load->block > load->span ? 0 : offset + load->block;
-		return offset;
+		load->at = at + 2 * load->block > load->span ? 0 : at + load->block;
+		return load->from + at;
 	}
 	/* xorshift64: what it costs is paid on both devices alike. */
 	load->seed ^= load->seed << 13;
 	load->seed ^= load->seed >> 7;
 	load->seed ^= load->seed << 17;
-	return load->seed % (load->span / load->block) * load->block;
+	return load->from + load->seed % (load->span / load->block) * load->block;
 }
 
 static void one_by_one(struct load *load, int fd, unsigned int count)
@@ -134,12 +134,13 @@ static double run(struct load *load, int fd, unsigned int count)
 	return now() - begin;
 }
 
-static void load_make(struct load *load, const char *kind, unsigned long long span)
+static void load_make(struct load *load, const char *kind, unsigned long long from,
+		      unsigned long long span)
 {
 	char what[16], unit[4] = "";
 	unsigned int i;
 
-	*load = (struct load){ .span = span, .seed = 0x9e3779b97f4a7c15u };
+	*load = (struct load){ .from = from, .span = span, .seed = 0x9e3779b97f4a7c15u };
 	if (sscanf(kind, "%15[a-z]:%llu%3[kM]:%u", what, &load->block, unit, &load->depth) != 4 ||
 	    !load->depth || load->depth > DEPTH_MAX || !load->block)
 		die("'%s'? As in randread:4k:32", kind);
@@ -203,15 +204,15 @@ static void tell(const char *kind, struct round *round, unsigned int rounds)
 	fflush(stdout);
 }
 
-static void compare(const char *kind, unsigned long long span, const int fd[2], double ns,
-		    unsigned int rounds)
+static void compare(const char *kind, unsigned long long from, unsigned long long span,
+		    const int fd[2], double ns, unsigned int rounds)
 {
 	static struct round round[ROUNDS_MAX];
 	unsigned int count, i;
 	struct load load;
 	double each;
 
-	load_make(&load, kind, span);
+	load_make(&load, kind, from, span);
 	each = run(&load, fd[0], FIRST) / FIRST;
 	count = ns / each < FIRST ? FIRST : (unsigned int)(ns / each);
 	run(&load, fd[0], count);
@@ -234,8 +235,8 @@ int main(int argc, char **argv)
 	unsigned int rounds;
 	int fd[2], i;
 
-	if (argc < 7) {
-		fputs("usage: bench_dm_io SECONDS ROUNDS ONE OTHER SPAN KIND...\n", stderr);
+	if (argc < 8) {
+		fputs("usage: bench_dm_io SECONDS ROUNDS ONE OTHER FROM SPAN KIND...\n", stderr);
 		return 1;
 	}
 	rounds = (unsigned int)strtoul(argv[2], NULL, 10);
@@ -246,8 +247,8 @@ int main(int argc, char **argv)
 		if (fd[i] < 0)
 			die("%s: %s", argv[3 + i], strerror(errno));
 	}
-	for (i = 6; i < argc; i++)
-		compare(argv[i], strtoull(argv[5], NULL, 10), fd, strtod(argv[1], NULL) * 1e9,
-			rounds);
+	for (i = 7; i < argc; i++)
+		compare(argv[i], strtoull(argv[5], NULL, 10), strtoull(argv[6], NULL, 10), fd,
+			strtod(argv[1], NULL) * 1e9, rounds);
 	return 0;
 }
