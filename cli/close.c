@@ -9,6 +9,8 @@
 #include "hosts/dmctl/dmctl.h"
 
 #define CLOSE_SECONDS 60
+#define FORCE_SECONDS 3  /* for requests that are under way */
+#define NAPS          50 /* a second */
 
 /* A process that has ended but has not been waited for is gone all the same. */
 static bool running(pid_t pid)
@@ -30,7 +32,7 @@ static bool running(pid_t pid)
 
 static int close_served(struct cli *cli, struct target *target)
 {
-	const struct timespec nap = { .tv_nsec = 20000000 };
+	const struct timespec nap = { .tv_nsec = 1000000000 / NAPS };
 	json_t *status = NULL;
 	pid_t pid;
 	int code =
@@ -39,10 +41,14 @@ static int close_served(struct cli *cli, struct target *target)
 	pid = (pid_t)get_number(status, "pid");
 	json_decref(status);
 	if (code == EXIT_OK)
-		code = target_ask(cli, target, json_pack("{s:s}", "verb", "close"), NULL, NULL,
-				  NULL);
+		code = target_ask(cli, target,
+				  json_pack("{s:s, s:b}", "verb", "close", "force", cli->force),
+				  NULL, NULL, NULL);
 	for (int i = 0; code == EXIT_OK && pid > 0 && running(pid); i++) {
-		if (i == CLOSE_SECONDS * 50)
+		/* nbdkit waits for clients to leave. What it has acknowledged survives this. */
+		if (cli->force && i == FORCE_SECONDS * NAPS)
+			kill(pid, SIGKILL);
+		if (i == CLOSE_SECONDS * NAPS)
 			code = cli_fail(cli, EXIT_BUSY,
 					"%s has been told to end, but is still there after %d s "
 					"(pid %d); do clients still hold it?",
@@ -83,6 +89,11 @@ int verb_close(struct cli *cli)
 		code = cli_fail(cli, EXIT_USAGE,
 				"--deferred is for devices in the kernel, and %s is served over "
 				"NBD; leave it out",
+				name);
+	else if (code == EXIT_OK && target.mapped && cli->force)
+		code = cli_fail(cli, EXIT_USAGE,
+				"--force is for what is served over NBD, and %s is in the kernel, "
+				"which lets nothing go that is in use; see --deferred",
 				name);
 	else if (code == EXIT_OK && target.served)
 		code = close_served(cli, &target);

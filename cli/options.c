@@ -29,7 +29,7 @@ static const struct option options[] = {
 	{ "block-size", 0, "BYTES", AT(block_size), "format",
 	  "512 or 4096, if main's own logical block size is not to be used" },
 	{ "log-size", 0, "BYTES", AT(log_size), "format", "size of a log block, 512 or 4096" },
-	{ "force", 'f', NULL, AT(force), "format release wipe header-restore check",
+	{ "force", 'f', NULL, AT(force), "format release wipe header-restore check close",
 	  "do it even where something is lost (see the manual page)" },
 	{ "format", 0, "FORMAT", AT(format), "import export map",
 	  "import: auto, badblocks, ddrescue, smartctl; export: badblocks, ddrescue, json, add; "

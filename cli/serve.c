@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * serve: look at main and spare, so that what is wrong is told in words and with the right exit
- * code, then become nbdkit with our plugin.
+ * code, then become nbdkit with our plugin; or start one in the background and wait until it
+ * serves.
  */
 #include <errno.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/number.h"
@@ -21,6 +25,7 @@
 #define BLKMEND_PLUGIN_PATH "/usr/lib/nbdkit/plugins/nbdkit-blkmend-plugin.so"
 #endif
 #define PLUGIN_FILE "nbdkit-blkmend-plugin.so"
+#define START_MSEC  10000 /* from nbdkit's going into the background until it says its number */
 
 struct words {
 	const char **word;
@@ -240,12 +245,12 @@ static void put_parameters(struct cli *cli, const struct place *place, const cha
 			put(w, cli->rest[i]);
 }
 
-static void tell(struct cli *cli, const struct place *place)
+static void tell(struct cli *cli, const struct place *place, pid_t pid)
 {
 	if (cli->json) {
 		json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", place->name, "uri",
 					 place->uri, "main", cli->operands[0], "spare",
-					 cli->operands[1], "pid", (json_int_t)getpid());
+					 cli->operands[1], "pid", (json_int_t)pid);
 
 		cli_json(json);
 		json_decref(json);
@@ -265,19 +270,20 @@ static void place_free(struct place *place)
 	free(place->uri);
 }
 
-/* Is it one of the versions that a client who hangs up may end? See hosts/nbd/hangup.c. */
-static bool nbdkit_aborts(void)
+/* Is there an nbdkit, and is it one that a client who hangs up may end? See hosts/nbd/hangup.c. */
+static bool find_nbdkit(bool *aborts)
 {
 	unsigned int major, minor, patch;
 	FILE *pipe = popen("nbdkit --version 2>/dev/null", "re");
-	bool affected = false;
+	int status;
 
+	*aborts = false;
 	if (!pipe)
 		return false;
 	if (fscanf(pipe, "nbdkit %u.%u.%u", &major, &minor, &patch) == 3 && major == 1)
-		affected = (minor == 32 && patch >= 4) || (minor == 33 && patch <= 10);
-	pclose(pipe);
-	return affected;
+		*aborts = (minor == 32 && patch >= 4) || (minor == 33 && patch <= 10);
+	status = pclose(pipe);
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 127; /* the shell's: not found */
 }
 
 /* The stopgap for that lies beside the plugin. Without it all works, but for such clients. */
@@ -286,7 +292,7 @@ static void preload_stopgap(const char *plugin)
 	const char *slash = strrchr(plugin, '/'), *others = getenv("LD_PRELOAD");
 	char *path, *all;
 
-	if (!slash || !nbdkit_aborts() ||
+	if (!slash ||
 	    asprintf(&path, "%.*s/blkmend-nbdkit-hangup.so", (int)(slash - plugin), plugin) < 0)
 		return;
 	if (access(path, R_OK)) {
@@ -303,10 +309,61 @@ static void preload_stopgap(const char *plugin)
 	free(path);
 }
 
+static int become_nbdkit(struct cli *cli, const struct place *place, const struct words *words)
+{
+	tell(cli, place, getpid());
+	execvp("nbdkit", (char *const *)words->word);
+	return cli_fail(cli, EXIT_DEVICE, "nbdkit can't be started: %m");
+}
+
+/* What nbdkit in the background writes into its file once it serves; 0: it never did. */
+static pid_t wait_for_pid(const char *pidfile)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+	int pid = 0;
+
+	for (int msec = 0; !pid && msec < START_MSEC; msec += 20) {
+		FILE *file = fopen(pidfile, "re");
+
+		if (!file || fscanf(file, "%d\n", &pid) != 1)
+			nanosleep(&nap, NULL);
+		if (file)
+			fclose(file);
+	}
+	return pid;
+}
+
+/* nbdkit returns when it has gone into the background, or tells why it can't. */
+static int start_nbdkit(struct cli *cli, const struct place *place, const struct words *words)
+{
+	int status, err;
+	pid_t pid;
+
+	unlink(place->pidfile);
+	err = posix_spawnp(&pid, "nbdkit", NULL, NULL, (char *const *)words->word, environ);
+	if (err)
+		return cli_fail(cli, EXIT_DEVICE, "nbdkit can't be started: %s", strerror(err));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)
+		return cli_fail(cli, EXIT_DEVICE,
+				"nbdkit could not serve %s; what it said of it "
+				"stands above",
+				place->name);
+	pid = wait_for_pid(place->pidfile);
+	if (!pid)
+		return cli_fail(cli, EXIT_DEVICE,
+				"nbdkit ended as soon as it was in the background; the system's "
+				"log may say why");
+	tell(cli, place, pid);
+	return EXIT_OK;
+}
+
 static int run(struct cli *cli, const struct place *place)
 {
 	struct words words = { 0 };
 	char *plugin = find_plugin();
+	bool aborts;
 	int code;
 
 	if (plugin && access(plugin, R_OK)) {
@@ -318,16 +375,16 @@ static int run(struct cli *cli, const struct place *place)
 		free(plugin);
 		return code;
 	}
+	if (!find_nbdkit(&aborts))
+		return cli_fail(cli, EXIT_DEVICE,
+				"nbdkit is not installed; install it (package nbdkit)");
 	put_options(cli, place, &words);
 	put_parameters(cli, place, plugin, &words);
 	if (words.failed)
 		return cli_fail_text(cli, EXIT_MEMORY, NULL);
-	preload_stopgap(plugin);
-	tell(cli, place);
-	execvp("nbdkit", (char *const *)words.word);
-	return cli_fail(cli, EXIT_DEVICE,
-			errno == ENOENT ? "nbdkit is not installed; install it (package nbdkit)"
-					: "nbdkit can't be started: %m");
+	if (aborts)
+		preload_stopgap(plugin);
+	return cli->daemon ? start_nbdkit(cli, place, &words) : become_nbdkit(cli, place, &words);
 }
 
 int verb_serve(struct cli *cli)

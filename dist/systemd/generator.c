@@ -212,9 +212,11 @@ static void write_commands(FILE *unit, const struct tab_entry *e)
 			"RemainAfterExit=yes\n"
 			"ExecStart=" BLKMEND_PROGRAM " open %s %s%s%s",
 			spare, name, e->main ? " --main " : "", e->main ? main : "");
-	fprintf(unit, "%s%s%s\nExecStop=" BLKMEND_PROGRAM " close %s\n",
+	/* Who stops a unit means it; at shutdown what connects is left connected by many. */
+	fprintf(unit, "%s%s%s\nExecStop=" BLKMEND_PROGRAM " close %s%s\n",
 		e->read_only ? " --read-only" : "", e->accept_main ? " --accept-main" : "",
-		e->accept_grown ? " --accept-grown" : "", name);
+		e->accept_grown ? " --accept-grown" : "", name,
+		e->host == TAB_NBD ? " --force" : "");
 	free(main);
 	free(name);
 	free(spare);

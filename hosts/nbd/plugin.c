@@ -38,6 +38,7 @@ static struct {
 static struct remap *remap;
 static struct control *control;
 static uint32_t block_size;
+static atomic_uint connections;
 
 /* ---- configuration ---- */
 
@@ -175,11 +176,13 @@ static void read_block_size(void)
 	block_size = status.super.block_size;
 }
 
-static void quit(void *ctx)
+static unsigned int count_connections(void)
 {
-	(void)ctx;
-	nbdkit_shutdown();
+	return atomic_load(&connections);
 }
+
+static const struct control_server server = { .connections = count_connections,
+					      .quit = nbdkit_shutdown };
 
 static void blkmend_cleanup(void)
 {
@@ -207,7 +210,7 @@ static int open_remap(void)
 	options.name = config.name;
 	/* The name first: opening the remap may already write to the spare, to heal it. */
 	if (config.name)
-		control = control_listen(config.name, quit, NULL, &error, &code);
+		control = control_listen(config.name, &server, &error, &code);
 	if (control)
 		spare = device_open(config.spare, flags, &error, &code);
 	if (!spare) {
@@ -256,7 +259,14 @@ static void blkmend_unload(void)
 static void *blkmend_open(int readonly)
 {
 	(void)readonly;
+	atomic_fetch_add(&connections, 1);
 	return NBDKIT_HANDLE_NOT_NEEDED;
+}
+
+static void blkmend_close(void *handle)
+{
+	(void)handle;
+	atomic_fetch_sub(&connections, 1);
 }
 
 static const struct device_info *main_info(void)
@@ -468,6 +478,7 @@ static struct nbdkit_plugin plugin = {
 	.cleanup = blkmend_cleanup,
 	.unload = blkmend_unload,
 	.open = blkmend_open,
+	.close = blkmend_close,
 	.get_size = blkmend_get_size,
 	.block_size = blkmend_block_size,
 	.can_write = blkmend_can_write,

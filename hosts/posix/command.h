@@ -30,13 +30,20 @@ void command_stop(struct remap *remap);
 
 struct control;
 
+/* What a server has that is asked by "close"; called from threads of the control socket's. */
+struct control_server {
+	unsigned int (*connections)(void); /* of those who use the device */
+	void (*quit)(void);                /* end soon, whoever is connected; returns at once */
+};
+
 /*
  * Listen at the runtime directory's socket for `name`, owner only. NULL: *error, *code (5: the
  * name is taken). Requests wait until control_start(), which is separate since threads don't
  * survive the fork of a server that goes into the background: it serves them from threads of its
- * own, with command_run() for all verbs but "close", which calls `quit`. 0 or a negative errno.
+ * own, with command_run() for all verbs but "close". That has the server quit, but not while
+ * somebody is connected, unless with "force": true. `server` is copied. 0 or a negative errno.
  */
-struct control *control_listen(const char *name, void (*quit)(void *ctx), void *ctx, char **error,
+struct control *control_listen(const char *name, const struct control_server *server, char **error,
 			       int *code);
 int control_start(struct control *control, struct remap *remap);
 /* End what is being done for clients, and call command_stop(): nothing uses the remap any more. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hosts/posix/command.h"
@@ -20,7 +21,8 @@
 #include "hosts/posix/line.h"
 #include "hosts/posix/lockfile.h"
 
-#define SESSIONS 16
+#define SESSIONS     16
+#define PARTING_MSEC 1000 /* that whoever has just disconnected may take to be gone */
 
 struct session {
 	struct control *control;
@@ -31,8 +33,7 @@ struct session {
 
 struct control {
 	struct remap *remap;
-	void (*quit)(void *ctx);
-	void *ctx;
+	struct control_server server;
 	struct sockaddr_un address;
 	char *lock_path;
 	int lock_fd, listen_fd;
@@ -67,14 +68,42 @@ static bool session_progress(void *ctx, json_t *progress)
 	return sent && poll(&client, 1, 0) == 0 && !control_is_closing(s->control);
 }
 
+static unsigned int connections_left(struct control *c)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+	unsigned int n = c->server.connections();
+
+	for (int msec = 0; n && msec < PARTING_MSEC && !control_is_closing(c); msec += 20) {
+		nanosleep(&nap, NULL);
+		n = c->server.connections();
+	}
+	return n;
+}
+
+static json_t *session_close(struct control *c, const json_t *request, bool *quit)
+{
+	bool force = json_is_true(json_object_get(request, "force"));
+	unsigned int users = force ? 0 : connections_left(c);
+	char text[192];
+
+	*quit = !users;
+	if (!users)
+		return json_pack("{s:{}}", "result");
+	snprintf(text, sizeof(text),
+		 "%s is in use by %u connection%s: unmount it, disconnect (nbd-client -d), and "
+		 "close it then; --force ends it under them",
+		 remap_name(c->remap), users, users == 1 ? "" : "s");
+	return json_pack("{s:{s:s,s:i}}", "error", "message", text, "exit", EXIT_BUSY);
+}
+
 static bool session_answer(struct session *s, json_t *request)
 {
 	const char *verb = json_string_value(json_object_get(request, "verb"));
-	bool quit = verb && !strcmp(verb, "close"), sent;
+	bool quit = false, sent;
 	json_t *answer;
 
-	if (quit)
-		answer = json_pack("{s:{}}", "result");
+	if (verb && !strcmp(verb, "close"))
+		answer = session_close(s->control, request, &quit);
 	else if (!verb)
 		answer = json_pack("{s:{s:s,s:i}}", "error", "message",
 				   "a request is a JSON object with a \"verb\"", "exit", 1);
@@ -83,7 +112,7 @@ static bool session_answer(struct session *s, json_t *request)
 	sent = answer && line_send(s->fd, answer);
 	json_decref(answer);
 	if (quit)
-		s->control->quit(s->control->ctx);
+		s->control->server.quit();
 	return sent;
 }
 
@@ -267,7 +296,7 @@ static bool name_listen(struct control *c, char **error, int *code)
 	return false;
 }
 
-struct control *control_listen(const char *name, void (*quit)(void *ctx), void *ctx, char **error,
+struct control *control_listen(const char *name, const struct control_server *server, char **error,
 			       int *code)
 {
 	struct sockaddr_un address;
@@ -279,8 +308,7 @@ struct control *control_listen(const char *name, void (*quit)(void *ctx), void *
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return device_fail(error, code, EXIT_MEMORY, "out of memory");
-	c->quit = quit;
-	c->ctx = ctx;
+	c->server = *server;
 	c->address = address;
 	c->lock_fd = c->listen_fd = c->wake[0] = c->wake[1] = -1;
 	pthread_mutex_init(&c->lock, NULL);

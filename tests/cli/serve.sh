@@ -4,6 +4,16 @@
 . "$(dirname "$0")/lib.sh"
 need jq nbdkit nbdinfo nbdcopy openssl qemu-io
 
+# client URI: one that stays connected; $client is its process.
+client()
+{
+	stdbuf -oL qemu-io -f raw -c 'read 0 512' -c 'sleep 60000' "$1" >client 2>&1 &
+	client=$!
+	pids="$pids $client"
+	tries=0
+	until grep -q '^read 512' client || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+}
+
 pair
 cp main original
 
@@ -85,7 +95,11 @@ expect "kill -9: the name is free" 0 'Nothing' blkmend list
 check "kill -9: a new server begins" serve main spare --name again --socket "$work/here"
 qemu-io -f raw -c 'read -P 7 512000 4096' -c 'read -P 9 0 4096' "nbd+unix:///?socket=$work/here" >io
 lacks "kill -9: what was written is there" grep 'verification failed' io
-blkmend close again
+client "nbd+unix:///?socket=$work/here"
+expect "close is refused while somebody is connected" 5 'in use by 1 connection: unmount it.*--force' blkmend close again
+kill "$client" 2>/dev/null
+wait "$client" 2>/dev/null
+expect "close when the client has just gone" 0 '' blkmend close again
 
 expect "serve --daemon" 0 'main is served at' blkmend serve main spare --daemon -r
 expect "--read-only: add is refused" 2 'read-only' blkmend add main 3000
@@ -100,6 +114,17 @@ nbdinfo --size "$uri" >/dev/null 2>&1
 blkmend close main
 check "... reach nbdkit" test -s log
 
+expect "serve --daemon --json" 0 '' blkmend serve main spare --daemon --json
+same "one answer, with the pid of who serves" "$(jq .pid <out)" "$(blkmend status main --json | field .pid)"
+client "$uri"
+expect "close --force under a connection" 0 '' blkmend close main --force
+kill "$client" 2>/dev/null
+wait "$client" 2>/dev/null
+mkdir none
+expect "serve without nbdkit" 4 '^blkmend: nbdkit is not installed' \
+	env PATH="$work/none" "$(command -v blkmend)" serve main spare
+expect "serve --daemon with an option that nbdkit doesn't know" 4 'nbdkit could not serve main' \
+	blkmend serve main spare --daemon -- --nosuch
 expect "--socket and --port" 1 'exclude each other' blkmend serve main spare --socket x --port 1
 expect "--port of nonsense" 1 '--port is from 1 to 65535' blkmend serve main spare --port 70000
 expect "--name of nonsense" 1 'a name is' blkmend serve main spare --name a/b

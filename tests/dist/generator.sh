@@ -78,6 +78,8 @@ has 'a main disk that is not named is waited for' "$units/blkmend@d.service" \
 	'After=systemd-udev-settle.service'
 has 'host=nbd: a server' "$units/blkmend@vm.service" \
 	'ExecStart=/usr/local/sbin/blkmend serve "nbd://host/\"x\"" "/srv/sp%%ar$$e.img" --name "vm" --daemon'
+has '... which is ended whoever is connected' "$units/blkmend@vm.service" \
+	'ExecStop=/usr/local/sbin/blkmend close "vm" --force'
 has '... whose files are there' "$units/blkmend@vm.service" 'RequiresMountsFor="/srv/sp%%ar$e.img"'
 same 'noauto is started by whoever needs it, nofail is only wanted' "$(links)" \
 'blkmend.target.requires/blkmend@c.service
