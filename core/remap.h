@@ -142,6 +142,7 @@ enum bm_op_flags {
 	BM_OP_MAY_TRIM = 1 << 3,  /* ZERO: may deallocate */
 	BM_OP_REPAIR_IT = 1 << 4, /* CHECK */
 	BM_OP_NO_COPY = 1 << 5,   /* ADD: do not read main, the blocks are lost */
+	BM_OP_ERASE = 1 << 7,     /* DISCARD: no hint, it has to be done wherever a block lives */
 	BM_OP_STOP = 1 << 6,      /* ADD, REMOVE, SCRUB, CHECK: end soon, with -EINTR; set while
 				   * it runs, between two calls of bm_advance() */
 };

@@ -394,18 +394,30 @@ enum bm_verdict bm_op_read(struct bm *bm, struct bm_op *op)
 
 /* ---- discards ---- */
 
+/* What can't be read may be there all the same, and is to be erased with the rest. */
+static bool wants_discard(const struct bm_op *op)
+{
+	u8 state = op->state.state;
+
+	return state == BM_UNMAPPED || state == BM_MAPPED ||
+	       (state == BM_PENDING && op->flags & BM_OP_ERASE);
+}
+
 enum bm_verdict bm_op_discard(struct bm *bm, struct bm_op *op)
 {
 	struct bm_op_state *st = &op->state;
 
 	CO_BEGIN(op, CO_OP);
 	CO_AWAIT(bm, op, CO_OP, bm_held_now(bm, op, st->first, st->last));
-	if (st->error)
-		CO_RETURN(op, CO_OP); /* limbo: a discard is only a hint */
+	if (st->error) {
+		/* limbo: a discard is only a hint */
+		op->error = op->flags & BM_OP_ERASE ? -EIO : 0;
+		CO_RETURN(op, CO_OP);
+	}
 	while (!op->error && st->at < st->last) {
 		bm_find_piece(bm, op);
 		st->length = st->piece;
-		if (st->state == BM_UNMAPPED || st->state == BM_MAPPED) {
+		if (wants_discard(op)) {
 			step_piece(bm, op, BM_STEP_DISCARD);
 			CO_STEP(op, CO_OP);
 			op->error = op->step.error[0];

@@ -226,7 +226,15 @@ static void send_uevents(struct remap *r, unsigned long *due)
 	}
 }
 
-/* Not where it happened: a uevent takes memory and locks that may themselves wait for our I/O. */
+/*
+ * Not where it happened: events take memory and locks that may themselves wait for our I/O, and
+ * dm's are all told under one lock.
+ */
+static void table_event_run(struct work_struct *work)
+{
+	dm_table_event(container_of(work, struct remap, news.table_event)->ti->table);
+}
+
 static void uevents_run(struct work_struct *work)
 {
 	struct remap *r = container_of(to_delayed_work(work), struct remap, news.uevents);
@@ -250,10 +258,10 @@ static void raise_event(struct remap *r, unsigned int kind)
 {
 	struct remap_news *news = &r->news;
 
-	dm_table_event(r->ti->table);
 	spin_lock(&news->lock);
 	news->due |= BIT(kind);
 	spin_unlock(&news->lock);
+	schedule_work(&news->table_event);
 	schedule_delayed_work(&news->uevents, 0);
 }
 
@@ -273,10 +281,12 @@ void remap_news_init(struct remap *r)
 	news->since = jiffies - LIMIT_TIME;
 	for (kind = 0; kind < ARRAY_SIZE(news->sent); kind++)
 		news->sent[kind] = jiffies - UEVENT_TIME;
+	INIT_WORK(&news->table_event, table_event_run);
 	INIT_DELAYED_WORK(&news->uevents, uevents_run);
 }
 
 void remap_news_stop(struct remap *r)
 {
+	cancel_work_sync(&r->news.table_event);
 	cancel_delayed_work_sync(&r->news.uevents);
 }

@@ -83,6 +83,8 @@ static void take_debts(struct remap *r, struct remap *other)
 	for (i = BM_MAIN; i <= BM_SPARE; i++)
 		if (bdev_of(r, i) == bdev_of(other, i) && atomic_xchg(&other->client_owed[i], 0))
 			atomic_set(&r->client_owed[i], 1);
+	if (atomic_xchg(&other->flush_failed, 0))
+		remap_flush_failed(r);
 }
 
 void remap_instance_take_over(struct remap *r)

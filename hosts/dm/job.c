@@ -150,12 +150,13 @@ int remap_job_run(struct remap_job *job, struct bm_op *op, struct bio *client)
 	job->client = client;
 	job->metadata = op_is_metadata(op);
 	job->erase_error = 0;
+	job->write_failed = false;
 	op->host = job;
 	op->scratch = job->scratch;
 	op->scratch_size = REMAP_SCRATCH;
 	while (job_advance(job, op) == BM_STEP) {
 		remap_step_run(job, &op->step);
-		if (!client && remap_unwanted(job->r))
+		if (!client && (READ_ONCE(job->stop) || remap_unwanted(job->r)))
 			op->flags |= BM_OP_STOP;
 	}
 	op->scratch = NULL;

@@ -9,14 +9,29 @@
 #include "map.h"
 #include "target.h"
 
+/*
+ * Of a request that has data beside PREFLUSH, as a journal's commit block has, dm sends the flush
+ * first, and then the data whether that failed or not (__dm_io_complete() up to 7.2 at least): the
+ * flush's error is told to nobody. Whose flush it is can't be seen here. So the next write that
+ * asks for FUA, as commit blocks do, fails too: better told twice than never.
+ */
+void remap_flush_failed(struct remap *r)
+{
+	atomic_set(&r->flush_failed, 1);
+	/* What sends the data has been told first that the flush has ended. */
+	WRITE_ONCE(r->unusual, r->unusual | REQ_FUA);
+}
+
 /* dm sends a flush once for each device, without data: PREFLUSH with data is split before. */
 static int map_flush(struct remap *r, struct bio *bio, struct remap_io *io)
 {
 	unsigned int device = dm_bio_get_target_bio_nr(bio) ? BM_SPARE : BM_MAIN;
 
 	if (unlikely(atomic_read(&r->client_owed[device])) &&
-	    atomic_xchg(&r->client_owed[device], 0))
+	    atomic_xchg(&r->client_owed[device], 0)) {
+		remap_flush_failed(r);
 		return DM_MAPIO_KILL;
+	}
 	io->state = REMAP_IO_FLUSH;
 	io->device = device;
 	bio_set_dev(bio, r->dev[device]->bdev);
@@ -86,6 +101,12 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
 	struct bm_route route;
 
 	io->state = REMAP_IO_PLAIN;
+	/* Blocks may have grown since its sender asked for their size: a new table, another spare.
+	 */
+	if (unlikely(!bm_quick_is_whole(r->bm, bio->bi_iter.bi_sector, bio_sectors(bio)))) {
+		remap_section_leave(&r->sections, io->phase);
+		return DM_MAPIO_KILL;
+	}
 	preempt_disable();
 	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
 	preempt_enable();
@@ -106,7 +127,7 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
 
 /*
  * What neither reads nor writes, and writes that must not be: of a device that has become read-only
- * the kernel still lets those write who could before.
+ * the kernel still lets those write who could before. And FUA, once a flush has failed.
  */
 static noinline int map_other(struct remap *r, struct bio *bio)
 {
@@ -117,6 +138,8 @@ static noinline int map_other(struct remap *r, struct bio *bio)
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(r, bio, io);
 	if (!remap_request_of(bio, &request) || (r->read_only && request != BM_REQ_READ))
+		return DM_MAPIO_KILL;
+	if (bio->bi_opf & REQ_FUA && atomic_xchg(&r->flush_failed, 0))
 		return DM_MAPIO_KILL;
 	bio->bi_iter.bi_sector = dm_target_offset(r->ti, bio->bi_iter.bi_sector);
 	preempt_disable();
@@ -135,7 +158,7 @@ int remap_map(struct dm_target *ti, struct bio *bio)
 	struct remap_io *io;
 	bool on_main;
 
-	if (unlikely(bio->bi_opf & r->unusual))
+	if (unlikely(bio->bi_opf & READ_ONCE(r->unusual)))
 		return map_other(r, bio);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	io = remap_io_of(bio);
@@ -161,8 +184,10 @@ static noinline int end_failed(struct remap *r, struct bio *bio, blk_status_t er
 {
 	struct remap_io *io = remap_io_of(bio);
 
-	if (io->state == REMAP_IO_FLUSH)
+	if (io->state == REMAP_IO_FLUSH) {
 		atomic_set(&r->core_owed[io->device], 1);
+		remap_flush_failed(r);
+	}
 	if (io->state != REMAP_IO_ROUTED)
 		return DM_ENDIO_DONE;
 	remap_section_leave(&r->sections, io->phase);
@@ -188,7 +213,7 @@ int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	if (unlikely(io->state != REMAP_IO_ROUTED))
 		return DM_ENDIO_DONE;
 	remap_section_leave(&r->sections, io->phase);
-	if (op_is_write(bio_op(bio)) && io->device == BM_MAIN)
+	if (bio_op(bio) == REQ_OP_WRITE && io->device == BM_MAIN)
 		bm_quick_main_lives(r->bm);
 	return DM_ENDIO_DONE;
 }

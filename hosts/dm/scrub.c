@@ -15,11 +15,12 @@
 
 #include "compat.h"
 #include "message.h"
+#include "step.h"
 
-#define CHUNK         (SZ_1M >> SECTOR_SHIFT) /* sectors held up while they are being read */
-#define DEFAULT_LIMIT (64u << 10)             /* KiB/s: leaves most of a disk to its users */
-#define ARREARS_MOST  NSEC_PER_SEC            /* that are made up for after a slow piece */
-#define BUSY_TIME     msecs_to_jiffies(100)   /* until asking again whether the device runs */
+#define CHUNK         (SZ_64K >> SECTOR_SHIFT) /* sectors held up while they are being read */
+#define DEFAULT_LIMIT (64u << 10)              /* KiB/s: leaves most of a disk to its users */
+#define ARREARS_MOST  NSEC_PER_SEC             /* that are made up for after a slow piece */
+#define BUSY_TIME     msecs_to_jiffies(100)    /* until asking again whether the device runs */
 
 enum scrub_state {
 	SCRUB_IDLE,
@@ -171,6 +172,8 @@ static void scrub_run(struct work_struct *work)
 	moving = is_moving(s);
 	at = s->position;
 	count = min_t(u64, CHUNK, s->total - at);
+	if (moving)
+		WRITE_ONCE(s->job->stop, false);
 	mutex_unlock(&s->lock);
 	if (!moving)
 		return;
@@ -239,6 +242,7 @@ static int scrub_halt(struct remap_message *m, struct remap_scrub *s, enum scrub
 	mutex_lock(&s->lock);
 	if (is_active(s)) {
 		set_state(s, state, s->frozen);
+		WRITE_ONCE(s->job->stop, true);
 	} else {
 		remap_refuse(m, "none is under way; scrub start begins one");
 		err = -ENOENT;

@@ -117,13 +117,23 @@ static void client_copy(struct remap_job *job, const struct bm_step *step)
 
 /* ---- the steps ---- */
 
-static int step_io(struct remap_job *job, const struct bm_step *step, enum req_op op)
+/*
+ * For most disks that have a cache, the block layer makes FUA of a write and a flush, and doesn't
+ * tell which of them failed. What is stacked says that it has FUA, whatever lies below it.
+ */
+static bool fua_is_flush(struct block_device *bdev)
 {
-	blk_opf_t opf = op | REQ_SYNC | (step->fua ? REQ_FUA : 0);
+	bool stacked = bdev->bd_disk->fops->submit_bio;
 
-	if (job->metadata)
-		return remap_metadata_io(job->r, step, opf);
-	return step->memory ? memory_io(job, step, opf) : client_io(job, step, opf);
+	return bdev_write_cache(bdev) && (stacked || !bdev_fua(bdev));
+}
+
+void remap_step_owe(struct remap *r, enum bm_device device)
+{
+	if (!fua_is_flush(r->dev[device]->bdev))
+		return;
+	atomic_set(&r->client_owed[device], 1);
+	atomic_set(&r->core_owed[device], 1);
 }
 
 static int step_flush(struct remap_job *job, enum bm_device device)
@@ -139,13 +149,35 @@ static int step_flush(struct remap_job *job, enum bm_device device)
 	return err;
 }
 
+/* Of a write that needs one. No error of the medium: which blocks it is about nobody knows. */
+static int flush_after(struct remap_job *job, const struct bm_step *step)
+{
+	return step_flush(job, step->device) ? -EREMOTEIO : 0;
+}
+
+static int step_io(struct remap_job *job, const struct bm_step *step, enum req_op op)
+{
+	bool flush = step->fua && !job->metadata && fua_is_flush(bdev_of(job, step->device));
+	blk_opf_t opf = op | REQ_SYNC | (step->fua && !flush ? REQ_FUA : 0);
+	int err;
+
+	if (job->metadata)
+		return remap_metadata_io(job->r, step, opf);
+	err = step->memory ? memory_io(job, step, opf) : client_io(job, step, opf);
+	if (err && op == REQ_OP_WRITE)
+		job->write_failed = true;
+	return !err && flush ? flush_after(job, step) : err;
+}
+
 static int step_zero(struct remap_job *job, const struct bm_step *step)
 {
 	unsigned int flags = step->may_trim ? 0 : BLKDEV_ZERO_NOUNMAP;
 	struct block_device *bdev = bdev_of(job, step->device);
 	int err = blkdev_issue_zeroout(bdev, step->sector, step->count, GFP_NOIO, flags);
 
-	return !err && step->fua ? step_flush(job, step->device) : err;
+	if (err)
+		job->write_failed = true;
+	return !err && step->fua ? flush_after(job, step) : err;
 }
 
 static int erase(struct block_device *bdev, u64 sector, u64 count)

@@ -41,10 +41,11 @@ struct remap_options {
 
 /* Telling people; event.c. */
 struct remap_news {
-	spinlock_t lock;              /* of what follows */
-	unsigned long since;          /* jiffies */
-	unsigned int lines, left_out; /* of the log, since then */
-	unsigned long due;            /* bits: kinds of event to send a uevent for */
+	spinlock_t lock;                /* of what follows */
+	unsigned long since;            /* jiffies */
+	unsigned int lines, left_out;   /* of the log, since then */
+	unsigned long due;              /* bits: kinds of event to send a uevent for */
+	struct work_struct table_event; /* for those who wait in dmsetup wait */
 	struct delayed_work uevents;
 	unsigned long sent[BM_EV_DROPPED + 1]; /* jiffies; of the work */
 };
@@ -60,7 +61,7 @@ struct remap {
 	struct remap_sections sections;
 	struct dm_target *ti;
 	struct remap_workers *workers;
-	/* Bits of bi_opf: what doesn't go the short way through map.c. */
+	/* Bits of bi_opf: what doesn't go the short way through map.c. Once set they stay set. */
 	blk_opf_t unusual;
 
 	struct mutex lock; /* the core's serialisation */
@@ -73,6 +74,7 @@ struct remap {
 	 * core's.
 	 */
 	atomic_t client_owed[2], core_owed[2]; /* by enum bm_device */
+	atomic_t flush_failed;                 /* a client's, and perhaps nobody was told */
 
 	/*
 	 * Held for reading by what runs operations of its own accord (messages, the scrub), for
@@ -92,6 +94,11 @@ struct remap {
 	struct remap_news news;
 	u64 cleared_errors, cleared_commits; /* what clear_stats took from the core's counters */
 };
+
+/* ---- map.c ---- */
+
+/* A flush of a client's failed: see there. Any context. */
+void remap_flush_failed(struct remap *r);
 
 /* ---- table.c ---- */
 

@@ -36,6 +36,7 @@ static void worker_serve(struct remap_worker *w, struct bio *bio)
 	bool erase = bio_op(bio) == REQ_OP_SECURE_ERASE;
 	const struct remap_io *io = remap_io_of(bio);
 	enum bm_request request = BM_REQ_READ;
+	struct remap *r = w->all->r;
 	struct bm_op *op = &w->op;
 	int err, erase_err;
 
@@ -43,15 +44,21 @@ static void worker_serve(struct remap_worker *w, struct bio *bio)
 	bm_op_init(op, bm_op_of(request), io->iter.bi_sector, io->iter.bi_size >> SECTOR_SHIFT);
 	if (io->failed)
 		op->flags |= BM_OP_FAILED;
-	if (bio->bi_opf & REQ_FUA)
+	/* The block layer takes FUA off what is sent to a disk without a cache: perhaps it was
+	 * there. */
+	if (bio->bi_opf & REQ_FUA || (io->failed && !bdev_write_cache(r->dev[io->device]->bdev)))
 		op->flags |= BM_OP_FUA;
 	if (bio_op(bio) == REQ_OP_WRITE_ZEROES && !(bio->bi_opf & REQ_NOUNMAP))
 		op->flags |= BM_OP_MAY_TRIM;
+	if (erase)
+		op->flags |= BM_OP_ERASE;
 	erase_err = erase ? remap_step_erase_main(w->job, bio) : 0;
 	err = remap_job_run(w->job, op, bio);
+	if (!err && io->failed && bio->bi_opf & REQ_FUA && !w->job->write_failed)
+		remap_step_owe(r, io->device);
 	bio->bi_status = errno_to_blk_status(erase_err ? erase_err : err);
 	bio_endio(bio);
-	remap_idle_work(w->all->r);
+	remap_idle_work(r);
 }
 
 static struct bio *worker_next(struct remap_worker *w)
@@ -94,11 +101,12 @@ void remap_workers_take(struct remap *r, struct bio *bio)
 	spin_lock_irqsave(&all->lock, flags);
 	bio_list_add(&all->bios, bio);
 	w = worker_idle(all);
-	if (w)
+	/* Queued before anybody can serve the bio: with its end all this may go. */
+	if (w) {
 		w->busy = true;
-	spin_unlock_irqrestore(&all->lock, flags);
-	if (w)
 		queue_work(all->queue, &w->work);
+	}
+	spin_unlock_irqrestore(&all->lock, flags);
 }
 
 int remap_workers_create(struct remap *r)

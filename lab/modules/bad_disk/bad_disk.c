@@ -5,7 +5,8 @@
  * bios whose iterator has moved on.
  *
  * Table: START LENGTH bad-disk DEVICE
- * Messages: add A[-B][:r|w|rw] ..., clear, list; flush N: the next N flushes fail
+ * Messages: add A[-B][:r|w|rw] ..., clear, list; flush N: the next N flushes fail; fua N: the next
+ * N writes with FUA
  */
 #include <linux/device-mapper.h>
 #include <linux/init.h>
@@ -26,7 +27,7 @@ struct bad_disk {
 	spinlock_t lock;
 	unsigned int count;
 	struct bad_range ranges[RANGES];
-	atomic_t flushes; /* that are to fail */
+	atomic_t flushes, fuas; /* that are to fail */
 };
 
 /* ---- requests ---- */
@@ -81,6 +82,8 @@ static int bad_disk_map(struct dm_target *ti, struct bio *bio)
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	if (!bio_sectors(bio))
 		return atomic_dec_if_positive(&d->flushes) < 0 ? DM_MAPIO_REMAPPED : DM_MAPIO_KILL;
+	if (bio->bi_opf & REQ_FUA && atomic_dec_if_positive(&d->fuas) >= 0)
+		return DM_MAPIO_KILL;
 	count = run_length(d, bio_op(bio), bio->bi_iter.bi_sector, bio_sectors(bio), &bad);
 	if (count < bio_sectors(bio))
 		dm_accept_partial_bio(bio, count);
@@ -132,10 +135,10 @@ static int bad_disk_message(struct dm_target *ti, unsigned int argc, char **argv
 		WRITE_ONCE(d->count, 0);
 		return 0;
 	}
-	if (!strcmp(argv[0], "flush") && argc == 2) {
+	if ((!strcmp(argv[0], "flush") || !strcmp(argv[0], "fua")) && argc == 2) {
 		err = kstrtouint(argv[1], 10, &i);
 		if (!err)
-			atomic_set(&d->flushes, i);
+			atomic_set(argv[0][1] == 'l' ? &d->flushes : &d->fuas, i);
 		return err;
 	}
 	if (!strcmp(argv[0], "list")) {
