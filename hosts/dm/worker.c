@@ -31,6 +31,17 @@ struct remap_workers {
 	struct remap_worker worker[];
 };
 
+/* Of what is sent to a disk without a cache the block layer takes FUA off: perhaps it was there. */
+static bool wants_fua(struct remap *r, struct bio *bio)
+{
+	const struct remap_io *io = remap_io_of(bio);
+
+	if (bio->bi_opf & REQ_FUA)
+		return true;
+	return op_is_write(bio_op(bio)) && io->failed &&
+	       !bdev_write_cache(r->dev[io->device]->bdev);
+}
+
 static void worker_serve(struct remap_worker *w, struct bio *bio)
 {
 	bool erase = bio_op(bio) == REQ_OP_SECURE_ERASE;
@@ -44,9 +55,7 @@ static void worker_serve(struct remap_worker *w, struct bio *bio)
 	bm_op_init(op, bm_op_of(request), io->iter.bi_sector, io->iter.bi_size >> SECTOR_SHIFT);
 	if (io->failed)
 		op->flags |= BM_OP_FAILED;
-	/* The block layer takes FUA off what is sent to a disk without a cache: perhaps it was
-	 * there. */
-	if (bio->bi_opf & REQ_FUA || (io->failed && !bdev_write_cache(r->dev[io->device]->bdev)))
+	if (wants_fua(r, bio))
 		op->flags |= BM_OP_FUA;
 	if (bio_op(bio) == REQ_OP_WRITE_ZEROES && !(bio->bi_opf & REQ_NOUNMAP))
 		op->flags |= BM_OP_MAY_TRIM;

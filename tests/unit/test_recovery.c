@@ -418,6 +418,51 @@ static void range_is_free_after_a_retry_succeeded_meanwhile(void **state)
 	assert_int_equal(run(BM_OP_WRITE, 3000, 1, 0), 0);
 }
 
+/* ---- erasing ---- */
+
+/* Steps that discard a sector of the spare, of a discard of sectors 100 to 107 of main. */
+static u32 spare_discards(u32 flags)
+{
+	struct bm_op op;
+	u32 n = 0;
+
+	begin(&op, BM_OP_DISCARD, 100, 8, flags);
+	while (bm_advance(bm, &op) != BM_DONE) {
+		n += op.step.kind == BM_STEP_DISCARD && op.step.device == BM_SPARE;
+		answer(&op);
+	}
+	free(op.scratch);
+	assert_int_equal(op.error, 0);
+	return n;
+}
+
+static void what_can_not_be_read_is_erased(void **state)
+{
+	struct bm_op read;
+
+	(void)state;
+	assert_int_equal(run(BM_OP_ADD, 102, 1, 0), 0);
+	begin(&read, BM_OP_READ, 102, 1, BM_OP_FAILED);
+	while (bm_advance(bm, &read) != BM_DONE) {
+		answer(&read);
+		if (read.step.kind == BM_STEP_READ && read.step.device == BM_SPARE &&
+		    read.step.sector >= bm->super.data_start)
+			read.step.error[0] = -EIO;
+	}
+	free(read.scratch);
+	assert_int_equal(read.error, -EIO);
+	assert_int_equal(spare_discards(0), 0);
+	assert_int_equal(spare_discards(BM_OP_ERASE), 1);
+}
+
+static void erasing_in_limbo_fails(void **state)
+{
+	(void)state;
+	enter_limbo();
+	assert_int_equal(run(BM_OP_DISCARD, 100, 1, 0), 0);
+	assert_int_equal(run(BM_OP_DISCARD, 100, 1, BM_OP_ERASE), -EIO);
+}
+
 /* A failed opening leaves nothing behind: formatting the same device works, and leaks nothing. */
 static void format_after_a_failed_opening(void **state)
 {
@@ -482,6 +527,8 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(range_is_free_after_a_retry_succeeded_meanwhile,
 						start, end),
+		cmocka_unit_test_setup_teardown(what_can_not_be_read_is_erased, start, end),
+		cmocka_unit_test_setup_teardown(erasing_in_limbo_fails, start, end),
 		cmocka_unit_test_setup_teardown(format_after_a_failed_opening, start, end),
 		cmocka_unit_test_setup_teardown(identity_is_recorded_when_accepted, start, end),
 		cmocka_unit_test_setup_teardown(a_check_that_is_stopped_says_so, start, end),
