@@ -184,11 +184,14 @@ int verb_import(struct cli *cli)
 	if (code == EXIT_OK && cli->json)
 		cli_json(result);
 	else if (code == EXIT_OK)
-		printf("%s (%s): %llu sectors listed, %llu %s, %llu already in the map%s\n",
+		printf("%s (%s): %llu sectors listed, %llu %s, %llu already in the map%s%s\n",
 		       cli->operands[1], get_text(result, "format"),
 		       (ull)get_number(result, "listed"), (ull)get_number(result, "added"),
 		       cli->dry_run ? "would be remapped" : "remapped",
 		       (ull)get_number(result, "already"),
+		       get_number(result, "elsewhere")
+			       ? "; the others are not on this partition of the disk"
+			       : "",
 		       get_number(result, "lost") ? "; some could not be read and are lost" : "");
 	json_decref(result);
 	return code;

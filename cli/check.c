@@ -53,8 +53,7 @@ static int preflight(struct cli *cli, bool *beyond)
 	if (!spare_is_ours(&spare))
 		code = cli_fail(cli, EXIT_DEVICE, "%s is not a blkmend spare (%s)", name,
 				spare_copy_text(&spare.copy[0]));
-	*beyond = !code && !spare_super(&spare) && spare.copy[0].state != BM_SUPER_NEWER &&
-		  spare.copy[1].state != BM_SUPER_NEWER;
+	*beyond = !code && !spare_super(&spare) && !spare_is_newer(&spare);
 	device_close(dev);
 	return code;
 }

@@ -172,7 +172,9 @@ static int export_add(struct cli *cli, struct target *target, struct writer *w)
 {
 	fprintf(w->out,
 		"#!/bin/sh\n# Remaps of %s; run with the name of the device that is to get "
-		"them.\nset -e\n",
+		"them.\n# What lives on the spare does not come along: each sector is copied "
+		"from main,\n# which has old data, or none, of what could not be written.\n"
+		"set -e\n",
 		w->name);
 	return all_pages(cli, target, w, add_extent);
 }

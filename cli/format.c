@@ -135,11 +135,18 @@ static int check_blkmend(struct cli *cli, struct device *dev)
 	if (!spare_is_ours(&spare) || cli->force)
 		return EXIT_OK;
 	super = spare_super(&spare);
+	if (!super && spare_is_newer(&spare))
+		return cli_fail(
+			cli, EXIT_BUSY,
+			"%s bears metadata of a newer version of blkmend; update this one, or "
+			"give it up with --force",
+			name);
 	if (!super)
 		return cli_fail(cli, EXIT_BUSY,
-				"%s bears blkmend metadata that is %s; mend it (blkmend check %s "
-				"--repair), or give it up with --force",
-				name, spare_copy_text(&spare.copy[0]), name);
+				"%s bears blkmend metadata of which both superblocks are damaged; "
+				"bring it back from a backup (blkmend header-restore %s FILE), or "
+				"give it up with --force",
+				name, name);
 	uuid_text(super->uuid, uuid);
 	return cli_fail(cli, EXIT_BUSY,
 			"%s is a blkmend spare already (uuid %s%s%s); what is remapped to it would "

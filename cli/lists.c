@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/number.h"
+#include "cli/signature.h"
 
 #define RUNS_A_REQUEST 4096
 
@@ -87,34 +88,87 @@ static int go_through(struct cli *cli, struct target *target, const struct impor
 	return code;
 }
 
-int lists_apply(struct cli *cli, struct target *target, const struct import_list *list, bool dry,
+/* What of a run lies in [start, end), counted from there; false: nothing. */
+static bool clip(struct import_run *run, uint64_t start, uint64_t end)
+{
+	uint64_t last = run->sector + run->count;
+
+	if (run->sector < start)
+		run->sector = start;
+	if (last > end)
+		last = end;
+	if (last <= run->sector)
+		return false;
+	run->count = last - run->sector;
+	run->sector -= start;
+	return true;
+}
+
+/*
+ * What a disk tells of itself counts from its own beginning, and main may be a partition of it:
+ * *shifted is what of the list is about main, in main's sectors; to be freed. EXIT_OK or told.
+ */
+static int lists_shift(struct cli *cli, const struct import_list *list, const json_t *status,
+		       struct import_list *shifted)
+{
+	const char *main = get_text(status, "main_device");
+	uint64_t start, size = get_number(status, "main_sectors");
+
+	*shifted = (struct import_list){ .format = list->format };
+	if (!topology_start(main, &start) && list->format == IMPORT_SMARTCTL)
+		return cli_fail(
+			cli, EXIT_USAGE,
+			"smartctl tells of a disk as a whole, and %s is made of other devices; "
+			"nothing was imported. Have badblocks look at it instead",
+			main);
+	shifted->runs = malloc((list->count + 1) * sizeof(*shifted->runs));
+	if (!shifted->runs)
+		return cli_fail_text(cli, EXIT_MEMORY, NULL);
+	for (size_t i = 0; i < list->count; i++) {
+		struct import_run run = list->runs[i];
+
+		if (list->format == IMPORT_SMARTCTL && start && !clip(&run, start, start + size))
+			continue;
+		shifted->runs[shifted->count++] = run;
+		shifted->sectors += run.count;
+	}
+	return EXIT_OK;
+}
+
+int lists_apply(struct cli *cli, struct target *target, const struct import_list *whole, bool dry,
 		json_t **result)
 {
 	struct sums would = { 0 }, did = { 0 };
+	struct import_list shifted = { 0 }, *list = &shifted;
 	json_t *status = NULL;
 	uint64_t room;
 	int code =
 		target_ask(cli, target, json_pack("{s:s}", "verb", "status"), NULL, NULL, &status);
 
 	if (code == EXIT_OK)
+		code = lists_shift(cli, whole, status, list);
+	if (code == EXIT_OK)
 		code = go_through(cli, target, list, true, &would);
 	room = get_number(status, "spare_free");
 	json_decref(status);
 	if (code != EXIT_OK)
-		return code;
+		goto out;
 	if (would.added > room)
-		return cli_fail(cli, EXIT_DEVICE,
+		code = cli_fail(cli, EXIT_DEVICE,
 				"the list needs %llu sectors of the spare, which has %llu left; "
 				"nothing was imported. Take a larger spare, or a shorter list",
 				(unsigned long long)would.added, (unsigned long long)room);
-	if (!dry)
+	if (code == EXIT_OK && !dry)
 		code = go_through(cli, target, list, false, &did);
 	if (code == EXIT_OK)
-		*result = json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "format",
+		*result = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "format",
 				    import_format_name(list->format), "listed",
-				    (json_int_t)list->sectors, "added",
+				    (json_int_t)whole->sectors, "elsewhere",
+				    (json_int_t)(whole->sectors - list->sectors), "added",
 				    (json_int_t)(dry ? would.added : did.added), "already",
 				    (json_int_t)would.already, "lost", (json_int_t)did.lost,
 				    "dry_run", (int)dry);
+out:
+	import_free(list);
 	return code;
 }

@@ -11,9 +11,9 @@ int lists_read(struct cli *cli, const char *path, struct import_list *list);
 
 /*
  * Give the list to a target: everything is checked before anything is done, and with `dry` nothing
- * is. EXIT_OK or told.
+ * is. What a disk tells of itself is shifted if main is a partition of it. EXIT_OK or told.
  */
-int lists_apply(struct cli *cli, struct target *target, const struct import_list *list, bool dry,
+int lists_apply(struct cli *cli, struct target *target, const struct import_list *whole, bool dry,
 		json_t **result);
 
 #endif

@@ -84,10 +84,16 @@ static int look_at_spare(struct cli *cli, const char *path, struct bm_super *sup
 	else if (!spare_is_ours(&spare))
 		code = cli_fail(cli, EXIT_DEVICE, "%s is not a blkmend spare (%s)", path,
 				spare_copy_text(&spare.copy[0]));
+	else if (!spare_super(&spare) && spare_is_newer(&spare))
+		code = cli_fail(
+			cli, EXIT_DEVICE,
+			"the metadata on %s is of a newer version of blkmend; update this one",
+			path);
 	else if (!spare_super(&spare))
-		code = cli_fail(cli, EXIT_DEVICE,
-				"the metadata on %s is %s; see what is left with blkmend check %s",
-				path, spare_copy_text(&spare.copy[0]), path);
+		code = cli_fail(
+			cli, EXIT_DEVICE,
+			"the metadata on %s is damaged; see what is left with blkmend check %s",
+			path, path);
 	if (code == EXIT_OK)
 		*super = *spare_super(&spare);
 	device_close(dev);

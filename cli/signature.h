@@ -26,6 +26,13 @@ int signatures_wipe(struct signatures *s);
  * or told.
  */
 int topology_unused(const struct cli *cli, const char *path);
+/*
+ * Where a device begins on the disk that it is a part of, in sectors: 0 for whole disks, and for
+ * what is no block device here. False: it is made of others (LVM, RAID ...), and lies nowhere as a
+ * whole.
+ */
+bool topology_start(const char *path, uint64_t *start);
+
 /* Is one of them a partition of the other? */
 bool topology_overlap(const char *a, const char *b);
 

@@ -89,6 +89,11 @@ bool spare_is_ours(const struct spare *spare)
 	return false;
 }
 
+bool spare_is_newer(const struct spare *spare)
+{
+	return spare->copy[0].state == BM_SUPER_NEWER || spare->copy[1].state == BM_SUPER_NEWER;
+}
+
 const char *spare_copy_text(const struct spare_copy *copy)
 {
 	static char text[96];

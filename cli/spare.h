@@ -28,6 +28,9 @@ const struct bm_super *spare_super(const struct spare *spare);
 /* Does anything here say blkmend, be it damaged or newer? */
 bool spare_is_ours(const struct spare *spare);
 
+/* Was either superblock written by a version of blkmend that this one doesn't know? */
+bool spare_is_newer(const struct spare *spare);
+
 /* "sound", "blank", "not blkmend's", "damaged", "of a newer version", "unreadable (...)". */
 const char *spare_copy_text(const struct spare_copy *copy);
 

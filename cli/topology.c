@@ -77,3 +77,38 @@ bool topology_overlap(const char *a, const char *b)
 	m = strlen(y);
 	return (!strncmp(x, y, n) && y[n] == '/') || (!strncmp(x, y, m) && x[m] == '/');
 }
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool empty = true;
+
+	while (dir && empty && (entry = readdir(dir)))
+		empty = *entry->d_name == '.';
+	if (dir)
+		closedir(dir);
+	return empty;
+}
+
+bool topology_start(const char *path, uint64_t *start)
+{
+	char dir[PATH_MAX], file[PATH_MAX + 16];
+	unsigned long long sector = 0;
+	FILE *f;
+
+	*start = 0;
+	if (!sys_path(path, dir))
+		return true;
+	snprintf(file, sizeof(file), "%s/slaves", dir);
+	if (!is_empty(file))
+		return false;
+	snprintf(file, sizeof(file), "%s/start", dir);
+	f = fopen(file, "re");
+	if (f && fscanf(f, "%llu", &sector) != 1)
+		sector = 0;
+	if (f)
+		fclose(f);
+	*start = sector;
+	return true;
+}

@@ -115,7 +115,8 @@ static const struct reason reasons[] = {
 	{ BM_WHY_SPARE_LOW, "spare-low", "under a quarter of the spare is left: %s sectors",
 	  "Plan to copy the disk to a new one." },
 	{ BM_WHY_SPARE_BAD, "spare-bad", "%s sectors of the spare itself are bad",
-	  "A few are no harm; if they grow, use another spare." },
+	  "A few are no harm; if they grow, copy the device to a new disk: the spare has the only "
+	  "copy of what lives there." },
 	{ BM_WHY_REMAPS, "remaps", "%s sectors live on the spare",
 	  "The disk has begun to fail: keep backups, and watch whether this grows." },
 };

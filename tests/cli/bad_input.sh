@@ -85,7 +85,7 @@ cp whole spare
 blot 48 $((last + 48))
 refuse "two damaged superblocks" 4 'both (copies of the metadata|superblocks) ?.*damaged' \
 	blkmend serve main spare
-refuse "... are not formatted over" 5 'metadata that is damaged' blkmend format spare --main main
+refuse "... are not formatted over" 5 'both superblocks are damaged' blkmend format spare --main main
 refuse "... are more than check can repair" 4 'header backup' blkmend check spare --repair
 refuse "... are not wiped unasked" 4 'not known what would be lost' blkmend wipe spare -q
 
@@ -187,7 +187,7 @@ free=$(blkmend status spare --json | field .spare_free)
 refuse "a spare that would overflow" 4 'the spare is full' \
 	blkmend add spare "4000+$((free + 1))" --main main
 blkmend add spare "4000+$free" --main main --no-copy >/dev/null || not_ok "the spare can be filled"
-refuse "a full spare" 4 'the spare is full.*larger spare' blkmend add spare 16000 --main main
+refuse "a full spare" 4 'the spare is full.*copy the device' blkmend add spare 16000 --main main
 expect "... and its health" 0 'no block of the spare is left' blkmend health spare
 
 # ---- lists ----

@@ -291,5 +291,28 @@ says 1 "can't hold the 512-byte blocks" blkmend serve "$lm" "$ls" --no-check
 same 'nothing was written there' "$held" "$(sha256sum <"$work/spare")"
 losetup -d "$lm"
 losetup -d "$ls"
+
+# ---- a partition: what its disk tells of itself counts from elsewhere ----
+
+truncate -s 16M "$work/disk"
+truncate -s 4M "$work/fresh"
+echo '2048,8192' | sfdisk -q "$work/disk"
+lm=$(losetup -P -f --show "$work/disk") ls=$(losetup -f --show "$work/fresh")
+[ -b "${lm}p1" ] || mknod "${lm}p1" b $(tr : ' ' <"/sys/block/${lm#/dev/}/${lm#/dev/}p1/dev")
+echo '{"logical_block_size": 512, "ata_pending_defects_log": {"count": 4,
+ "table": [{"lba": 7}, {"lba": 2058}, {"lba": 10239}, {"lba": 10240}]}}' >"$work/smart.json"
+says 0 'is now a spare' blkmend format "$ls" --main "${lm}p1"
+says 0 '4 sectors listed, 2 remapped, 0 already in the map; the others are not on this partition' \
+	blkmend import "$ls" "$work/smart.json" --main "${lm}p1"
+same 'they are where they are on the partition' '10 8191' \
+	"$(blkmend export "$ls" --main "${lm}p1" -b 512 | tr '\n' ' ' | sed 's/ $//')"
+echo "0 8192 linear ${lm}p1 0" | dmsetup create volume
+truncate -s 0 "$work/fresh"
+truncate -s 4M "$work/fresh"
+says 1 'is made of other devices; nothing was imported' \
+	blkmend format "$ls" --main /dev/mapper/volume --import "$work/smart.json"
+dmsetup remove volume
+losetup -d "$lm"
+losetup -d "$ls"
 nothing_left
 rmmod dm_remap_v4_real
