@@ -30,12 +30,6 @@ static inline bool bm_quick_is_on_main(const struct bm *bm, u64 sector, u64 coun
 	       !(bm_regions_near(regions, region) && bm_regions_has(regions, region));
 }
 
-/* Do they begin and end with blocks? Only of such may bm_route() be asked. */
-static inline bool bm_quick_is_whole(const struct bm *bm, u64 sector, u64 count)
-{
-	return !((sector | count) & ((1ull << (bm->block_shift & 63)) - 1));
-}
-
 /* bm_main_lives(). */
 static inline void bm_quick_main_lives(struct bm *bm)
 {

@@ -101,11 +101,6 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
 	struct bm_route route;
 
 	io->state = REMAP_IO_PLAIN;
-	/* A new table, with another spare, may have larger blocks than its sender knows of. */
-	if (unlikely(!bm_quick_is_whole(r->bm, bio->bi_iter.bi_sector, bio_sectors(bio)))) {
-		remap_section_leave(&r->sections, io->phase);
-		return DM_MAPIO_KILL;
-	}
 	preempt_disable();
 	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
 	preempt_enable();
