@@ -298,7 +298,10 @@ truncate -s 16M "$work/disk"
 truncate -s 4M "$work/fresh"
 echo '2048,8192' | sfdisk -q "$work/disk"
 lm=$(losetup -P -f --show "$work/disk") ls=$(losetup -f --show "$work/fresh")
-[ -b "${lm}p1" ] || mknod "${lm}p1" b $(tr : ' ' <"/sys/block/${lm#/dev/}/${lm#/dev/}p1/dev")
+[ -b "${lm}p1" ] || {
+	IFS=: read -r major minor <"/sys/block/${lm#/dev/}/${lm#/dev/}p1/dev"
+	mknod "${lm}p1" b "$major" "$minor"
+}
 echo '{"logical_block_size": 512, "ata_pending_defects_log": {"count": 4,
  "table": [{"lba": 7}, {"lba": 2058}, {"lba": 10239}, {"lba": 10240}]}}' >"$work/smart.json"
 says 0 'is now a spare' blkmend format "$ls" --main "${lm}p1"
