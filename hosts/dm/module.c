@@ -12,7 +12,8 @@ MODULE_PARM_DESC(read_retries, "Default of a table: retries before a block is pe
 
 unsigned int remap_default_breaker_limit = 1024;
 module_param_named(breaker_limit, remap_default_breaker_limit, uint, 0644);
-MODULE_PARM_DESC(breaker_limit, "Default of a table: failures until main counts as dead (1024)");
+MODULE_PARM_DESC(breaker_limit,
+		 "Default of a table: writes that may fail in a row until none is moved (1024)");
 
 unsigned int remap_worker_count = 16;
 module_param_named(workers, remap_worker_count, uint, 0644);

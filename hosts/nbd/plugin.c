@@ -131,7 +131,7 @@ static int blkmend_config_complete(void)
 	"relocate-writes=off       let writes fail where main fails (on)\n"                        \
 	"relocate-marginal=off     leave blocks that could be read at a retry (on)\n"              \
 	"read-retries=N            of a block, before it is pending (2)\n"                         \
-	"breaker-limit=N           blocks failed in a row that mean a dead disk (1024)"
+	"breaker-limit=N           writes that may fail in a row until none is remapped (1024)"
 
 /* ---- start and end ---- */
 
