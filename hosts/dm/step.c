@@ -152,7 +152,9 @@ static int step_flush(struct remap_job *job, enum bm_device device)
 /* Of a write that needs one. No error of the medium: which blocks it is about nobody knows. */
 static int flush_after(struct remap_job *job, const struct bm_step *step)
 {
-	return step_flush(job, step->device) ? -EREMOTEIO : 0;
+	int err = step_flush(job, step->device);
+
+	return bm_is_medium(err) ? -EREMOTEIO : err;
 }
 
 static int step_io(struct remap_job *job, const struct bm_step *step, enum req_op op)

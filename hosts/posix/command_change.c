@@ -52,8 +52,8 @@ json_t *command_add_error(const struct command *c, const struct bm_op *op)
 	case ENOSPC:
 		return command_error(exit,
 				     "%s: the spare is full, sectors %llu to %llu can't be "
-				     "remapped; release remaps, or "
-				     "copy the device to a new disk",
+				     "remapped; release remaps, or copy the device to a "
+				     "new disk",
 				     name, sector, last);
 	case ERANGE:
 		return command_error(exit,
