@@ -35,15 +35,16 @@ int pair_name_free(struct cli *cli, const char *name)
 			name);
 }
 
+/* For reading: udev looks anew at a disk that somebody has closed who could write. */
 static int check_different(struct cli *cli, const struct pair *pair)
 {
 	struct device *main, *spare;
 	int code = EXIT_OK;
 
-	main = target_device(cli, pair->main, pair->flags & DEVICE_READ_ONLY, &code);
+	main = target_device(cli, pair->main, DEVICE_READ_ONLY, &code);
 	if (!main)
 		return code;
-	spare = target_device(cli, pair->spare, pair->flags & DEVICE_READ_ONLY, &code);
+	spare = target_device(cli, pair->spare, DEVICE_READ_ONLY, &code);
 	if (spare && device_same(main, spare))
 		code = cli_fail(cli, EXIT_DEVICE,
 				"%s and %s are the same device; a spare must be another one",

@@ -19,7 +19,8 @@ enum device_kind { DEVICE_FILE, DEVICE_BLOCK, DEVICE_NBD };
 enum device_flags {
 	DEVICE_READ_ONLY = 1 << 0,
 	DEVICE_LOCK = 1 << 1,  /* nobody else may hold it: flock(2) and, on a block device, O_EXCL
-				  (other readers may, with DEVICE_READ_ONLY) */
+				  (other readers may, with DEVICE_READ_ONLY). To write to a block
+				  device that others lock, but don't claim, it waits up to 10 s */
 	DEVICE_CLAIM = 1 << 2, /* with DEVICE_LOCK: O_EXCL for reading too, as the kernel claims
 				  what it opens */
 };

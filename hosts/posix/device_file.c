@@ -18,12 +18,14 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hosts/posix/pool.h"
 
 #define BOUNCE_SIZE (256u << 10)
 #define BOUNCES     16u
+#define LOCK_NAPS   500 /* of 20 ms */
 
 struct file {
 	struct device dev;
@@ -440,6 +442,25 @@ static struct file *fail_stat(struct file *f, int err, struct opening *o)
 	return FAIL(o, EXIT_DEVICE, "can't look at %s: %s", f->path, strerror(err));
 }
 
+/*
+ * flock(2). udev holds a shared lock on a disk for as long as its rules look at it, which they do
+ * whenever somebody has closed a disk that was open for writing: who locks it for writing waits for
+ * that, having claimed it.
+ */
+static bool file_lock(const struct file *f, int how)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+
+	for (unsigned int naps = 0; flock(f->fd, how | LOCK_NB); naps++) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK || !f->block || how == LOCK_SH || naps == LOCK_NAPS)
+			return false;
+		nanosleep(&nap, NULL);
+	}
+	return true;
+}
+
 static struct file *file_open_fd(struct file *f, struct opening *o)
 {
 	int flags = O_CLOEXEC | (o->flags & DEVICE_READ_ONLY ? O_RDONLY : O_RDWR);
@@ -468,7 +489,7 @@ static struct file *file_open_fd(struct file *f, struct opening *o)
 	f->st_ino = st.st_ino;
 	f->st_rdev = st.st_rdev;
 	if (o->flags & DEVICE_LOCK &&
-	    flock(f->fd, (o->flags & DEVICE_READ_ONLY ? LOCK_SH : LOCK_EX) | LOCK_NB))
+	    !file_lock(f, o->flags & DEVICE_READ_ONLY ? LOCK_SH : LOCK_EX))
 		return errno == EWOULDBLOCK
 			       ? fail_in_use(f, &st, o)
 			       : FAIL(o, EXIT_BUSY, "can't lock %s: %s", f->path, strerror(errno));

@@ -52,6 +52,7 @@ END
 mkdir -p /etc/systemd/system/blkmend@home.service.d
 cat >/etc/systemd/system/blkmend@home.service.d/tell.conf <<END
 [Service]
+StandardError=kmsg
 ExecStartPost=/bin/sh -c 'dmsetup table home >$here/table'
 ExecStopPost=/bin/sh -c 'echo \$SERVICE_RESULT >$here/stopped; ls /dev/mapper >>$here/stopped; findmnt -no SOURCE /mnt/home >>$here/stopped'
 END
@@ -65,6 +66,7 @@ what()
 	cat "$here/$1" 2>/dev/null
 }
 same 'the device was opened by its line' "$(what table | cut -d ' ' -f 1-3)" '0 32768 dm-remap-v4'
+[ -s $here/table ] || dmesg | grep blkmend | sed 's/^/    /'
 same 'its filesystem was mounted from it, not from the disk' "$(what source)" /dev/mapper/home
 same 'udev knows the spare while it is in use' "$(what spare)" "$(realpath /dev/lab/spare)"
 same '... so that it stays in use' "$(what active)" active

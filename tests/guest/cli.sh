@@ -70,6 +70,11 @@ says 4 'is a file, and the kernel wants a block device' blkmend open $spare home
 says 4 'is reached over NBD' blkmend open $spare home --main nbd://localhost
 says 4 'are the same device' blkmend open $spare home --main $spare
 says 4 'is the spare of another disk .*--accept-main' blkmend open $spare home --main $o
+flock --no-fork --shared $o sleep 60 &
+says 5 "$o is held by sleep " blkmend format $o --main $main
+kill $!
+# As udev does, when format has closed the spare.
+flock --no-fork --shared $spare sleep 1 & flock --no-fork --shared $main sleep 1 &
 nothing_left
 says 0 "$m is open as /dev/mapper/home \(16 MiB, spare $s, writable\)" blkmend open LABEL=attic home
 dev=/dev/mapper/home
