@@ -10,10 +10,12 @@
 
 #include "hosts/posix/command_verbs.h"
 
-#define CHUNK_SECTORS 2048 /* read at a time: what is held up while it is being read */
+/* Read at a time: I/O to it is held up meanwhile, and each bad block may take a disk seconds. */
+#define CHUNK_SECTORS 128
 #define CHUNK_BYTES   (CHUNK_SECTORS * BM_SECTOR)
 #define DEFAULT_RATE  (64ull << 20) /* bytes a second: leaves most of a disk to its users */
 #define TELL_SECONDS  0.25
+#define LATE_SECONDS  0.1
 
 enum scrub_state {
 	SCRUB_IDLE,
@@ -160,10 +162,10 @@ static void scrub_wait(struct scrub *s, double deadline)
 /* Under the lock, which is let go of while a piece is read. */
 static void scrub_loop(struct scrub *s, void *scratch, const struct command *told)
 {
-	double last_told = 0;
+	double last_told = 0, due = now();
 
 	while (!s->stop && s->position < s->total && !s->error) {
-		double begun = now(), pace = 0;
+		double begun = now();
 		uint64_t at = s->position;
 		int err;
 
@@ -181,10 +183,13 @@ static void scrub_loop(struct scrub *s, void *scratch, const struct command *tol
 		s->position += CHUNK_SECTORS;
 		if (s->position > s->total)
 			s->position = s->total;
+		/* A little late is made up for, a pause isn't. */
+		if (due < begun - LATE_SECONDS)
+			due = begun;
 		if (s->rate)
-			pace = CHUNK_BYTES / (double)s->rate;
+			due += CHUNK_BYTES / (double)s->rate;
 		/* The last piece is followed by no wait. */
-		scrub_wait(s, s->position < s->total ? begun + pace : begun);
+		scrub_wait(s, s->position < s->total ? due : begun);
 		s->seconds += now() - begun;
 	}
 }
