@@ -114,6 +114,22 @@ static int repair(struct cli *cli, json_t **result)
 	return code;
 }
 
+static int fail_beyond(const struct cli *cli)
+{
+	const char *name = cli->operands[0];
+	char *text;
+	int code;
+
+	if (asprintf(&text,
+		     "%s: both superblocks are damaged; only a header backup can bring it back "
+		     "(blkmend header-restore %s FILE)",
+		     name, name) < 0)
+		return cli_fail_text(cli, EXIT_MEMORY, NULL);
+	code = cli_fail_with(cli, CHECK_LEFT, text);
+	free(text);
+	return code;
+}
+
 int verb_check(struct cli *cli)
 {
 	json_t *result = NULL;
@@ -121,13 +137,8 @@ int verb_check(struct cli *cli)
 	uint64_t found;
 	int code = preflight(cli, &beyond);
 
-	if (code == EXIT_OK && beyond) {
-		cli_fail(cli, EXIT_DEVICE,
-			 "%s: both superblocks are damaged; only a header backup can bring it back "
-			 "(blkmend header-restore %s FILE)",
-			 cli->operands[0], cli->operands[0]);
-		return CHECK_LEFT;
-	}
+	if (code == EXIT_OK && beyond)
+		return fail_beyond(cli);
 	if (code == EXIT_OK)
 		code = look(cli, false, &result);
 	found = get_number(result, "found");

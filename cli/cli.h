@@ -76,6 +76,8 @@ int cli_fail(const struct cli *cli, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same with a malloc'ed sentence, which is freed; code 0 counts as EXIT_DEVICE. */
 int cli_fail_text(const struct cli *cli, int code, char *text);
+/* The same with a code that is this verb's own. */
+int cli_fail_with(const struct cli *cli, int code, const char *words);
 /* The error member of an answer of command_run(), told; EXIT_OK if it has none. */
 int cli_answer(const struct cli *cli, const json_t *answer);
 

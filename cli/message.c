@@ -12,16 +12,8 @@
 #include "cli/cli.h"
 #include "hosts/posix/command_verbs.h"
 
-int cli_fail_text(const struct cli *cli, int code, char *text)
+int cli_fail_with(const struct cli *cli, int code, const char *words)
 {
-	const char *words = text ? text : "out of memory";
-
-	if (!text)
-		code = EXIT_MEMORY;
-	if (!code)
-		code = EXIT_DEVICE;
-	if (cli->verb->fn == verb_check)
-		code = code == EXIT_USAGE ? CHECK_USAGE : CHECK_FAILED;
 	fflush(stdout);
 	fprintf(stderr, "blkmend: %s\n", words);
 	if (cli->json) {
@@ -31,6 +23,18 @@ int cli_fail_text(const struct cli *cli, int code, char *text)
 		cli_json(error);
 		json_decref(error);
 	}
+	return code;
+}
+
+int cli_fail_text(const struct cli *cli, int code, char *text)
+{
+	if (!text)
+		code = EXIT_MEMORY;
+	if (!code)
+		code = EXIT_DEVICE;
+	if (cli->verb->fn == verb_check)
+		code = code == EXIT_USAGE ? CHECK_USAGE : CHECK_FAILED;
+	code = cli_fail_with(cli, code, text ? text : "out of memory");
 	free(text);
 	return code;
 }

@@ -87,6 +87,7 @@ refuse "two damaged superblocks" 4 'both (copies of the metadata|superblocks) ?.
 	blkmend serve main spare
 refuse "... are not formatted over" 5 'both superblocks are damaged' blkmend format spare --main main
 refuse "... are more than check can repair" 4 'header backup' blkmend check spare --repair
+same "... with the same code in JSON" "$(blkmend check spare --json 2>/dev/null | jq .error.exit)" 4
 refuse "... are not wiped unasked" 4 'not known what would be lost' blkmend wipe spare -q
 
 # The log: all of both copies' blocks in use.
