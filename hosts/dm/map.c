@@ -23,7 +23,7 @@ void remap_flush_failed(struct remap *r)
 }
 
 /* dm sends a flush once for each device, without data: PREFLUSH with data is split before. */
-static int map_flush(struct remap *r, struct bio *bio, struct remap_io *io)
+static int map_flush(struct remap *r, struct bio *bio)
 {
 	unsigned int device = dm_bio_get_target_bio_nr(bio) ? BM_SPARE : BM_MAIN;
 
@@ -32,14 +32,15 @@ static int map_flush(struct remap *r, struct bio *bio, struct remap_io *io)
 		remap_flush_failed(r);
 		return DM_MAPIO_KILL;
 	}
-	io->state = REMAP_IO_FLUSH;
-	io->device = device;
+	remap_mark(bio, REMAP_FLUSH | (device == BM_SPARE ? REMAP_ON_SPARE : 0));
 	bio_set_dev(bio, r->dev[device]->bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
-static void io_record(struct remap_io *io, const struct bio *bio)
+static void io_record(struct bio *bio)
 {
+	struct remap_io *io = remap_io_of(bio);
+
 	io->iter = bio->bi_iter;
 	io->flags = bio->bi_flags;
 }
@@ -57,50 +58,47 @@ static bool is_idle_advice(const struct bio *bio, struct block_device *bdev)
 }
 
 /* Its section is open. */
-static int map_to_device(struct remap *r, struct bio *bio, struct remap_io *io,
-			 enum bm_device device)
+static int map_to_main(struct remap *r, struct bio *bio, unsigned long phase)
 {
-	io->device = device;
-	io->state = REMAP_IO_ROUTED;
-	io_record(io, bio);
-	bio_set_dev(bio, r->dev[device]->bdev);
+	remap_mark(bio, REMAP_SECTION | phase);
+	io_record(bio);
+	bio_set_dev(bio, r->dev[BM_MAIN]->bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
-static int map_to_spare(struct remap *r, struct bio *bio, struct remap_io *io, sector_t sector)
+static int map_to_spare(struct remap *r, struct bio *bio, unsigned long phase, sector_t sector)
 {
-	int ret;
-
 	if (unlikely(is_idle_advice(bio, r->dev[BM_SPARE]->bdev))) {
-		remap_section_leave(&r->sections, io->phase);
+		remap_section_leave(&r->sections, phase);
 		return map_end(bio);
 	}
-	ret = map_to_device(r, bio, io, BM_SPARE);
+	remap_mark(bio, REMAP_SECTION | REMAP_ON_SPARE | phase);
+	io_record(bio);
+	bio_set_dev(bio, r->dev[BM_SPARE]->bdev);
 	bio->bi_iter.bi_sector = sector;
-	return ret;
+	return DM_MAPIO_REMAPPED;
 }
 
-static int map_elsewhere(struct remap *r, struct bio *bio, struct remap_io *io,
+static int map_elsewhere(struct remap *r, struct bio *bio, unsigned long phase,
 			 enum bm_target target, enum bm_request request)
 {
 	/* Before the operation starts, for it may wait until all sections are closed. */
-	remap_section_leave(&r->sections, io->phase);
+	remap_section_leave(&r->sections, phase);
 	if (target == BM_TO_NOBODY)
 		return request == BM_REQ_DISCARD ? map_end(bio) : DM_MAPIO_KILL;
-	io_record(io, bio);
-	io->state = REMAP_IO_TAKEN;
-	io->failed = false;
+	io_record(bio);
+	remap_io_of(bio)->failed = false;
 	remap_workers_take(r, bio);
 	return DM_MAPIO_SUBMITTED;
 }
 
 /* With an open section: wherever it goes. */
-static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_io *io,
+static noinline int map_by_route(struct remap *r, struct bio *bio, unsigned long phase,
 				 enum bm_request request)
 {
 	struct bm_route route;
 
-	io->state = REMAP_IO_PLAIN;
+	remap_mark(bio, 0);
 	preempt_disable();
 	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
 	preempt_enable();
@@ -111,11 +109,11 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
 		route.target = BM_TO_CORE;
 	switch (route.target) {
 	case BM_TO_MAIN:
-		return map_to_device(r, bio, io, BM_MAIN);
+		return map_to_main(r, bio, phase);
 	case BM_TO_SPARE:
-		return map_to_spare(r, bio, io, route.sector);
+		return map_to_spare(r, bio, phase, route.sector);
 	default:
-		return map_elsewhere(r, bio, io, route.target, request);
+		return map_elsewhere(r, bio, phase, route.target, request);
 	}
 }
 
@@ -125,21 +123,20 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, struct remap_
  */
 static noinline int map_other(struct remap *r, struct bio *bio)
 {
-	struct remap_io *io = remap_io_of(bio);
 	enum bm_request request;
+	unsigned long phase;
 
-	io->state = REMAP_IO_PLAIN;
 	if (bio->bi_opf & REQ_PREFLUSH)
-		return map_flush(r, bio, io);
+		return map_flush(r, bio);
 	if (!remap_request_of(bio, &request) || (r->read_only && request != BM_REQ_READ))
 		return DM_MAPIO_KILL;
 	if (bio->bi_opf & REQ_FUA && atomic_xchg(&r->flush_failed, 0))
 		return DM_MAPIO_KILL;
 	bio->bi_iter.bi_sector = dm_target_offset(r->ti, bio->bi_iter.bi_sector);
 	preempt_disable();
-	io->phase = remap_section_enter(&r->sections);
+	phase = remap_section_enter(&r->sections);
 	preempt_enable();
-	return map_by_route(r, bio, io, request);
+	return map_by_route(r, bio, phase, request);
 }
 
 /*
@@ -149,20 +146,19 @@ static noinline int map_other(struct remap *r, struct bio *bio)
 int remap_map(struct dm_target *ti, struct bio *bio)
 {
 	struct remap *r = ti->private;
-	struct remap_io *io;
+	unsigned long phase;
 	bool on_main;
 
 	if (unlikely(bio->bi_opf & READ_ONCE(r->unusual)))
 		return map_other(r, bio);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	io = remap_io_of(bio);
 	preempt_disable();
-	io->phase = remap_section_enter(&r->sections);
+	phase = remap_section_enter(&r->sections);
 	on_main = bm_quick_is_on_main(r->bm, bio->bi_iter.bi_sector, bio_sectors(bio));
 	preempt_enable();
 	if (likely(on_main))
-		return map_to_device(r, bio, io, BM_MAIN);
-	return map_by_route(r, bio, io, bio_op(bio) == REQ_OP_READ ? BM_REQ_READ : BM_REQ_WRITE);
+		return map_to_main(r, bio, phase);
+	return map_by_route(r, bio, phase, bio_op(bio) == REQ_OP_READ ? BM_REQ_READ : BM_REQ_WRITE);
 }
 
 /* Is this failure the core's business? Advice that failed, and read-ahead, are nobody's. */
@@ -176,38 +172,50 @@ static bool is_ours(const struct bio *bio, blk_status_t error)
 
 static noinline int end_failed(struct remap *r, struct bio *bio, blk_status_t error)
 {
-	struct remap_io *io = remap_io_of(bio);
+	unsigned long mark = remap_mark_of(bio);
+	enum bm_device device = mark & REMAP_ON_SPARE ? BM_SPARE : BM_MAIN;
+	struct remap_io *io;
 
-	if (io->state == REMAP_IO_FLUSH) {
-		atomic_set(&r->core_owed[io->device], 1);
+	remap_mark(bio, 0);
+	if (mark & REMAP_FLUSH) {
+		atomic_set(&r->core_owed[device], 1);
 		remap_flush_failed(r);
 	}
-	if (io->state != REMAP_IO_ROUTED)
+	if (!(mark & REMAP_SECTION))
 		return DM_ENDIO_DONE;
-	remap_section_leave(&r->sections, io->phase);
+	remap_section_leave(&r->sections, mark & REMAP_PHASE);
 	if (!is_ours(bio, error))
 		return DM_ENDIO_DONE;
+	io = remap_io_of(bio);
 	bio->bi_iter = io->iter;
 	bio->bi_flags = io->flags;
 	bio->bi_status = BLK_STS_OK;
-	io->state = REMAP_IO_TAKEN;
 	io->failed = true;
+	io->device = device;
 	remap_workers_take(r, bio);
 	return DM_ENDIO_INCOMPLETE;
+}
+
+static noinline int end_draining(struct remap *r)
+{
+	remap_section_wake(&r->sections);
+	return DM_ENDIO_DONE;
 }
 
 int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct remap *r = ti->private;
-	struct remap_io *io;
+	unsigned long mark;
 
 	if (unlikely(*error))
 		return end_failed(r, bio, *error);
-	io = remap_io_of(bio);
-	if (unlikely(io->state != REMAP_IO_ROUTED))
+	mark = remap_mark_of(bio);
+	if (unlikely(!(mark & REMAP_SECTION)))
 		return DM_ENDIO_DONE;
-	remap_section_leave(&r->sections, io->phase);
-	if (bio_op(bio) == REQ_OP_WRITE && io->device == BM_MAIN)
+	if (bio_op(bio) == REQ_OP_WRITE && !(mark & REMAP_ON_SPARE))
 		bm_quick_main_lives(r->bm);
+	/* Nothing comes after it, so nothing has to be kept across a call here. */
+	if (unlikely(remap_section_leave_quietly(&r->sections, mark & REMAP_PHASE)))
+		return end_draining(r);
 	return DM_ENDIO_DONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is known of a bio on its way: beside dm's clone, in the per-bio data. */
+/* What is known of a bio on its way: in dm's clone, and beside it. */
 #ifndef BLKMEND_DM_MAP_H
 #define BLKMEND_DM_MAP_H
 
@@ -8,13 +8,28 @@
 
 #include "../../core/remap.h"
 
-enum remap_io_state {
-	REMAP_IO_PLAIN,  /* no section is open: about to be ended by us */
-	REMAP_IO_FLUSH,  /* nor here: sent to a device as it is */
-	REMAP_IO_ROUTED, /* sent to a device, its section is open */
-	REMAP_IO_TAKEN,  /* the workers have it */
+/*
+ * What the end of a bio has to know even if all went well: in bi_private of dm's clone, which dm
+ * leaves to the target, as it does for dm-writecache. The per-bio data would take a call to find.
+ */
+enum remap_mark {
+	REMAP_PHASE = 1 << 0,    /* of the section, if one is open */
+	REMAP_SECTION = 1 << 1,  /* sent to a device, and its section is open */
+	REMAP_FLUSH = 1 << 2,    /* a flush, sent as it is */
+	REMAP_ON_SPARE = 1 << 3, /* where it was sent, if it was */
 };
 
+static inline unsigned long remap_mark_of(const struct bio *bio)
+{
+	return (unsigned long)bio->bi_private;
+}
+
+static inline void remap_mark(struct bio *bio, unsigned long mark)
+{
+	bio->bi_private = (void *)mark;
+}
+
+/* What is needed of one that the workers get. */
 struct remap_io {
 	/*
 	 * As it was when it was mapped, the sector being ours: a driver moves the iterator on, so
@@ -22,10 +37,8 @@ struct remap_io {
 	 */
 	struct bvec_iter iter;
 	unsigned short flags; /* bio->bi_flags */
-	u8 phase;             /* of the section */
-	u8 state;             /* enum remap_io_state */
-	u8 device;            /* where it went: enum bm_device */
-	bool failed;          /* there, with an error of the medium */
+	bool failed;          /* on a device, with an error of the medium */
+	u8 device;            /* which that was: enum bm_device */
 };
 
 static inline struct remap_io *remap_io_of(struct bio *bio)

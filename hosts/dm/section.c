@@ -18,7 +18,7 @@ void remap_sections_destroy(struct remap_sections *s)
 }
 
 /* What one processor counted up another may have counted down: only the sum means something. */
-static bool phase_empty(const struct remap_sections *s, unsigned int phase)
+static bool phase_empty(const struct remap_sections *s, unsigned long phase)
 {
 	unsigned long sum = 0;
 	int cpu;
@@ -30,7 +30,7 @@ static bool phase_empty(const struct remap_sections *s, unsigned int phase)
 
 void remap_sections_wait(struct remap_sections *s)
 {
-	unsigned int former;
+	unsigned long former;
 
 	mutex_lock(&s->waiter);
 	former = s->phase;

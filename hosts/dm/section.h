@@ -24,7 +24,7 @@
 
 struct remap_sections {
 	unsigned long __percpu *open; /* two, by phase; a single one may be "negative" */
-	unsigned int phase;
+	unsigned long phase;
 	bool draining;
 	wait_queue_head_t drained;
 	struct mutex waiter; /* one at a time */
@@ -34,17 +34,20 @@ int remap_sections_init(struct remap_sections *s);
 void remap_sections_destroy(struct remap_sections *s);
 
 /* Within preempt_disable(), before bm_route() or what it says is asked for. Any context. */
-static inline unsigned int remap_section_enter(struct remap_sections *s)
+static inline unsigned long remap_section_enter(struct remap_sections *s)
 {
 	/* Pairs with the release in remap_sections_wait(): with it comes what was held before. */
-	unsigned int phase = smp_load_acquire(&s->phase);
+	unsigned long phase = smp_load_acquire(&s->phase);
 
 	this_cpu_inc(s->open[phase]);
 	return phase;
 }
 
-/* Any context, while something else keeps `s` alive: the request itself, which has not ended. */
-static inline void remap_section_leave(struct remap_sections *s, unsigned int phase)
+/*
+ * Leave, and true if somebody waits for that: then call remap_section_wake(). Any context, while
+ * something else keeps `s` alive: the request itself, which has not ended.
+ */
+static inline bool remap_section_leave_quietly(struct remap_sections *s, unsigned long phase)
 {
 	bool draining;
 
@@ -52,9 +55,19 @@ static inline void remap_section_leave(struct remap_sections *s, unsigned int ph
 	this_cpu_dec(s->open[phase]);
 	draining = READ_ONCE(s->draining);
 	preempt_enable();
-	/* Not in there: where the kernel is a real-time one, waking may sleep. */
-	if (unlikely(draining))
-		wake_up(&s->drained);
+	return draining;
+}
+
+/* Not within preempt_disable(): where the kernel is a real-time one, waking may sleep. */
+static inline void remap_section_wake(struct remap_sections *s)
+{
+	wake_up(&s->drained);
+}
+
+static inline void remap_section_leave(struct remap_sections *s, unsigned long phase)
+{
+	if (unlikely(remap_section_leave_quietly(s, phase)))
+		remap_section_wake(s);
 }
 
 /* Wait until every section open now has been left. May sleep. */
