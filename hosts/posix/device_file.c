@@ -362,8 +362,13 @@ struct opening {
 static struct file *fail_in_use(struct file *f, const struct stat *st, struct opening *o)
 {
 	bool ourselves;
-	char *holder = device_holder(st, &ourselves);
+	char *holder;
 
+	/* Or it would be found to be open here. */
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	holder = device_holder(st, &ourselves);
 	if (ourselves)
 		FAIL(o, EXIT_DEVICE,
 		     "%s is given twice: main and spare must be two different devices", f->path);

@@ -90,6 +90,18 @@ blkmend format /dev/lab/spare --main /dev/lab/main --uuid $spare_uuid >/dev/null
 udevadm settle
 same 'one that is made is known at once' "$(leads $by/by-uuid/$spare_uuid)" "$(node spare)"
 
+# ---- at once ----
+
+# udev looks at disks, and has a lock on them, when those who wrote to them have closed them.
+served=0
+for _ in 1 2 3 4 5; do
+	blkmend format /dev/lab/spare --main /dev/lab/main --uuid $spare_uuid --force >/dev/null
+	blkmend serve /dev/lab/main /dev/lab/spare --name main --daemon >/dev/null && blkmend close main >/dev/null &&
+		served=$((served + 1))
+done
+same 'a disk can be served as soon as its spare is made, and again' "$served" 5
+udevadm settle
+
 # ---- a main disk ----
 
 same 'a main disk that nobody names is an ordinary disk' "$(leads $by/by-uuid/$main_uuid)" "$(node main)"
