@@ -47,6 +47,7 @@ static void io_record(struct bio *bio)
 
 static int map_end(struct bio *bio)
 {
+	remap_mark(bio, 0);
 	bio_endio(bio);
 	return DM_MAPIO_SUBMITTED;
 }
@@ -86,6 +87,7 @@ static int map_elsewhere(struct remap *r, struct bio *bio, unsigned long phase,
 	remap_section_leave(&r->sections, phase);
 	if (target == BM_TO_NOBODY)
 		return request == BM_REQ_DISCARD ? map_end(bio) : DM_MAPIO_KILL;
+	remap_mark(bio, 0);
 	io_record(bio);
 	remap_io_of(bio)->failed = false;
 	remap_workers_take(r, bio);
@@ -98,7 +100,6 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, unsigned long
 {
 	struct bm_route route;
 
-	remap_mark(bio, 0);
 	preempt_disable();
 	bm_route(r->bm, request, bio->bi_iter.bi_sector, bio_sectors(bio), &route);
 	preempt_enable();
