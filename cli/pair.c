@@ -79,10 +79,10 @@ int pair_rehearse(struct cli *cli, const char *name, struct pair *pair)
 
 	if (code != EXIT_OK)
 		return code;
-	main = target_device(cli, pair->main, pair->flags, &code);
+	main = target_device(cli, pair->main, pair->flags | DEVICE_REHEARSE, &code);
 	if (!main)
 		return code;
-	spare = target_device(cli, pair->spare, pair->flags, &code);
+	spare = target_device(cli, pair->spare, pair->flags | DEVICE_REHEARSE, &code);
 	if (!spare) {
 		device_close(main);
 		return code;

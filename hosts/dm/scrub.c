@@ -13,14 +13,14 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "../../core/scrub.h"
 #include "compat.h"
 #include "message.h"
 #include "step.h"
 
-#define CHUNK         (SZ_64K >> SECTOR_SHIFT) /* sectors held up while they are being read */
-#define DEFAULT_LIMIT (64u << 10)              /* KiB/s: leaves most of a disk to its users */
-#define ARREARS_MOST  NSEC_PER_SEC             /* that are made up for after a slow piece */
-#define BUSY_TIME     msecs_to_jiffies(100)    /* until asking again whether the device runs */
+#define DEFAULT_LIMIT (64u << 10)           /* KiB/s: leaves most of a disk to its users */
+#define ARREARS_MOST  NSEC_PER_SEC          /* that are made up for after a slow piece */
+#define BUSY_TIME     msecs_to_jiffies(100) /* until asking again whether the device runs */
 
 enum scrub_state {
 	SCRUB_IDLE,
@@ -50,6 +50,7 @@ struct remap_scrub {
 	u64 mapped, pending; /* sectors, when it began */
 	u64 due;             /* ns of the monotonic clock: when the next piece is */
 	u64 since, spent;    /* ns: when it last began to run, and how long it had run before */
+	struct bm_scrub_pace pace;
 	int error;
 };
 
@@ -99,7 +100,7 @@ static void set_state(struct remap_scrub *s, enum scrub_state state, bool frozen
 /* ---- the work ---- */
 
 /* An error of main as a whole, or 0: what is wrong with single blocks is in the map now. */
-static int scrub_chunk(struct remap_scrub *s, u64 at, u64 count)
+static int scrub_piece(struct remap_scrub *s, u64 at, u64 count)
 {
 	struct remap *r = s->r;
 	struct bm_status status;
@@ -164,21 +165,23 @@ static void scrub_advance(struct remap_scrub *s, u64 count, int err)
 static void scrub_run(struct work_struct *work)
 {
 	struct remap_scrub *s = container_of(to_delayed_work(work), struct remap_scrub, work);
-	u64 at, count;
+	u64 at, count, begun;
 	bool moving;
 	int err;
 
 	mutex_lock(&s->lock);
 	moving = is_moving(s);
 	at = s->position;
-	count = min_t(u64, CHUNK, s->total - at);
+	count = bm_scrub_piece(&s->pace, s->total - at);
 	if (moving)
 		WRITE_ONCE(s->job->stop, false);
 	mutex_unlock(&s->lock);
 	if (!moving)
 		return;
-	err = scrub_chunk(s, at, count);
+	begun = ktime_get_ns();
+	err = scrub_piece(s, at, count);
 	mutex_lock(&s->lock);
+	bm_scrub_took(&s->pace, ktime_get_ns() - begun);
 	scrub_advance(s, count, err);
 	mutex_unlock(&s->lock);
 }

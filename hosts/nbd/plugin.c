@@ -208,12 +208,13 @@ static int open_remap(void)
 	if (!config.name)
 		config.name = remap_default_name(main);
 	options.name = config.name;
-	/* The name first: opening the remap may already write to the spare, to heal it. */
 	if (config.name)
-		control = control_listen(config.name, &server, &error, &code);
-	if (control)
 		spare = device_open(config.spare, flags, &error, &code);
-	if (!spare) {
+	/* The name first: opening the remap may already write to the spare, to heal it. */
+	if (spare)
+		control = control_listen(config.name, &server, &error, &code);
+	if (!control) {
+		device_close(spare);
 		device_close(main);
 		return fail(error);
 	}

@@ -20,9 +20,12 @@ enum device_flags {
 	DEVICE_READ_ONLY = 1 << 0,
 	DEVICE_LOCK = 1 << 1,  /* nobody else may hold it: flock(2) and, on a block device, O_EXCL
 				  (other readers may, with DEVICE_READ_ONLY). To write to a block
-				  device that others lock, but don't claim, it waits up to 10 s */
+				  device that others lock, but don't claim, it waits up to 20 s */
 	DEVICE_CLAIM = 1 << 2, /* with DEVICE_LOCK: O_EXCL for reading too, as the kernel claims
 				  what it opens */
+	DEVICE_REHEARSE = 1 << 3, /* with DEVICE_LOCK: only to see whether it could be had. A block
+				     device is claimed, but opened for reading: udev looks anew at
+				     what a writer has closed, and has it locked meanwhile */
 };
 
 struct device_info {

@@ -25,7 +25,7 @@
 
 #define BOUNCE_SIZE (256u << 10)
 #define BOUNCES     16u
-#define LOCK_NAPS   500 /* of 20 ms */
+#define LOCK_NAPS   1000 /* of 20 ms: udev may meet bad sectors */
 
 struct file {
 	struct device dev;
@@ -362,13 +362,14 @@ struct opening {
 static struct file *fail_in_use(struct file *f, const struct stat *st, struct opening *o)
 {
 	bool ourselves;
-	char *holder;
+	char *holder = device_holder(st, &ourselves);
 
-	/* Or it would be found to be open here. */
-	if (f->fd >= 0)
+	/* Who held it has gone, and what is found now is that it is open here. */
+	if (ourselves && f->fd >= 0) {
 		close(f->fd);
-	f->fd = -1;
-	holder = device_holder(st, &ourselves);
+		f->fd = -1;
+		holder = device_holder(st, &ourselves);
+	}
 	if (ourselves)
 		FAIL(o, EXIT_DEVICE,
 		     "%s is given twice: main and spare must be two different devices", f->path);
@@ -468,7 +469,8 @@ static bool file_lock(const struct file *f, int how)
 
 static struct file *file_open_fd(struct file *f, struct opening *o)
 {
-	int flags = O_CLOEXEC | (o->flags & DEVICE_READ_ONLY ? O_RDONLY : O_RDWR);
+	bool rehearse, reads;
+	int flags = O_CLOEXEC;
 	struct stat st;
 
 	if (stat(f->path, &st))
@@ -479,6 +481,11 @@ static struct file *file_open_fd(struct file *f, struct opening *o)
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return FAIL(o, EXIT_DEVICE, "%s is neither a file nor a block device", f->path);
 	f->block = S_ISBLK(st.st_mode);
+	rehearse = f->block && o->flags & DEVICE_REHEARSE && !(o->flags & DEVICE_READ_ONLY);
+	reads = o->flags & DEVICE_READ_ONLY || rehearse;
+	if (rehearse && faccessat(AT_FDCWD, f->path, W_OK, AT_EACCESS))
+		return fail_open(f, &st, errno, o);
+	flags |= reads ? O_RDONLY : O_RDWR;
 	if (f->block)
 		flags |= O_DIRECT;
 	if (f->block && o->flags & DEVICE_LOCK &&
@@ -493,8 +500,7 @@ static struct file *file_open_fd(struct file *f, struct opening *o)
 	f->st_dev = st.st_dev;
 	f->st_ino = st.st_ino;
 	f->st_rdev = st.st_rdev;
-	if (o->flags & DEVICE_LOCK &&
-	    !file_lock(f, o->flags & DEVICE_READ_ONLY ? LOCK_SH : LOCK_EX))
+	if (o->flags & DEVICE_LOCK && !file_lock(f, reads ? LOCK_SH : LOCK_EX))
 		return errno == EWOULDBLOCK
 			       ? fail_in_use(f, &st, o)
 			       : FAIL(o, EXIT_BUSY, "can't lock %s: %s", f->path, strerror(errno));

@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/scrub.h"
 #include "hosts/posix/command_verbs.h"
 
-/* Read at a time: I/O to it is held up meanwhile, and each bad block may take a disk seconds. */
-#define CHUNK_SECTORS 128
-#define CHUNK_BYTES   (CHUNK_SECTORS * BM_SECTOR)
+#define SCRATCH_BYTES (BM_SCRUB_LARGE * BM_SECTOR)
 #define DEFAULT_RATE  (64ull << 20) /* bytes a second: leaves most of a disk to its users */
 #define TELL_SECONDS  0.25
 #define LATE_SECONDS  0.1
@@ -36,7 +35,8 @@ struct scrub {
 	uint64_t position, total;       /* sectors */
 	uint64_t rate;                  /* bytes a second, 0: no limit */
 	uint64_t pending, lost, mapped; /* when it began */
-	double seconds;                 /* spent running */
+	double seconds;                 /* spent running, without pauses */
+	struct bm_scrub_pace pace;
 	int error;
 };
 
@@ -123,26 +123,30 @@ json_t *remap_scrub_state(const struct command *c)
 }
 
 /* Read one piece. The result is about the whole device (-ENODEV and the like), not the medium. */
-static int scrub_chunk(struct remap *remap, void *scratch, uint64_t at, uint64_t total)
+static int scrub_piece(struct remap *remap, void *scratch, uint64_t at, uint64_t count)
 {
-	uint64_t count = total - at < CHUNK_SECTORS ? total - at : CHUNK_SECTORS;
 	struct bm_op op;
 	int err;
 
 	bm_op_init(&op, BM_OP_SCRUB, at, count);
 	op.scratch = scratch;
-	op.scratch_size = CHUNK_BYTES;
+	op.scratch_size = SCRATCH_BYTES;
 	err = remap_run(remap, &op);
 	return err == -EIO || err == -ENODATA || err == -EILSEQ ? 0 : err;
 }
 
-/* Under the lock: sleep until `deadline` (CLOCK_MONOTONIC), while paused, or until told to stop. */
-static void scrub_wait(struct scrub *s, double deadline)
+/*
+ * Under the lock: sleep until `deadline` (CLOCK_MONOTONIC), while paused, or until told to stop.
+ * Returns how long it was paused.
+ */
+static double scrub_wait(struct scrub *s, double deadline)
 {
+	double paused = 0;
 	struct timespec t;
 
 	while (!s->stop && (s->pause || now() < deadline)) {
-		double seconds = s->pause ? 60 : deadline - now();
+		double begun = now(), seconds = s->pause ? 60 : deadline - begun;
+		bool pause = s->pause;
 
 		clock_gettime(CLOCK_REALTIME, &t);
 		if (seconds < 0)
@@ -155,8 +159,11 @@ static void scrub_wait(struct scrub *s, double deadline)
 		}
 		s->state = s->pause ? SCRUB_PAUSED : SCRUB_RUNNING;
 		pthread_cond_timedwait(&changed, &lock, &t);
+		if (pause)
+			paused += now() - begun;
 	}
 	s->state = SCRUB_RUNNING;
+	return paused;
 }
 
 /* Under the lock, which is let go of while a piece is read. */
@@ -165,12 +172,12 @@ static void scrub_loop(struct scrub *s, void *scratch, const struct command *tol
 	double last_told = 0, due = now();
 
 	while (!s->stop && s->position < s->total && !s->error) {
-		double begun = now();
-		uint64_t at = s->position;
+		uint64_t at = s->position, count = bm_scrub_piece(&s->pace, s->total - at);
+		double begun = now(), paused;
 		int err;
 
 		pthread_mutex_unlock(&lock);
-		err = scrub_chunk(s->remap, scratch, at, s->total);
+		err = scrub_piece(s->remap, scratch, at, count);
 		if (told && begun - last_told >= TELL_SECONDS) {
 			last_told = begun;
 			if (!command_tell(told, state_of(s->remap)))
@@ -180,17 +187,16 @@ static void scrub_loop(struct scrub *s, void *scratch, const struct command *tol
 		s->error = err;
 		if (err)
 			break;
-		s->position += CHUNK_SECTORS;
-		if (s->position > s->total)
-			s->position = s->total;
+		bm_scrub_took(&s->pace, (u64)((now() - begun) * 1e9));
+		s->position += count;
 		/* A little late is made up for, a pause isn't. */
 		if (due < begun - LATE_SECONDS)
 			due = begun;
 		if (s->rate)
-			due += CHUNK_BYTES / (double)s->rate;
+			due += (double)(count * BM_SECTOR) / (double)s->rate;
 		/* The last piece is followed by no wait. */
-		scrub_wait(s, s->position < s->total ? due : begun);
-		s->seconds += now() - begun;
+		paused = scrub_wait(s, s->position < s->total ? due : begun);
+		s->seconds += now() - begun - paused;
 	}
 }
 
@@ -199,7 +205,7 @@ static void scrub_run(struct scrub *s, const struct command *told)
 	void *scratch = NULL;
 
 	pthread_mutex_lock(&lock);
-	if (posix_memalign(&scratch, 4096, CHUNK_BYTES))
+	if (posix_memalign(&scratch, 4096, SCRATCH_BYTES))
 		s->error = -ENOMEM;
 	else
 		scrub_loop(s, scratch, told);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "core/scrub.h"
 #include "tests/sim/player.h"
 
 static struct stage stage;
@@ -214,6 +215,24 @@ static void a_scrub_recovers_a_pending_block_that_reads_again(void **state)
 	assert_int_not_equal(state_of(12), BM_PENDING);
 	play_read(&p, 12, 1);
 	assert_true(event_seen(BM_EV_RECOVERED));
+}
+
+static void a_scrub_takes_small_pieces_where_a_disk_is_slow(void **state)
+{
+	struct bm_scrub_pace pace = { 0 };
+	u64 at = 0;
+
+	(void)state;
+	assert_int_equal(bm_scrub_piece(&pace, 1 << 20), BM_SCRUB_LARGE);
+	assert_int_equal(bm_scrub_piece(&pace, 5), 5);
+	bm_scrub_took(&pace, BM_SCRUB_SLOW);
+	assert_int_equal(bm_scrub_piece(&pace, 1 << 20), BM_SCRUB_LARGE);
+	bm_scrub_took(&pace, BM_SCRUB_SLOW + 1);
+	/* As much as the large one was, if all goes well. */
+	for (; bm_scrub_piece(&pace, 1 << 20) == BM_SCRUB_SMALL; at += BM_SCRUB_SMALL)
+		bm_scrub_took(&pace, 1000);
+	assert_int_equal(at, BM_SCRUB_LARGE);
+	assert_int_equal(bm_scrub_piece(&pace, 1 << 20), BM_SCRUB_LARGE);
 }
 
 static void a_block_that_reads_at_a_retry_moves_to_the_spare(void **state)
@@ -560,6 +579,7 @@ int main(void)
 		TEST(pending_outlasts_a_power_cut_even_if_the_block_reads_again),
 		TEST(the_next_write_of_a_pending_block_goes_to_the_spare),
 		TEST(a_scrub_recovers_a_pending_block_that_reads_again),
+		TEST(a_scrub_takes_small_pieces_where_a_disk_is_slow),
 		TEST(a_block_that_reads_at_a_retry_moves_to_the_spare),
 		TEST(it_stays_where_it_is_if_the_policy_says_so),
 		TEST(a_spare_block_that_cant_be_written_is_shunned),
