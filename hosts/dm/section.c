@@ -20,11 +20,11 @@ void remap_sections_destroy(struct remap_sections *s)
 /* What one processor counted up another may have counted down: only the sum means something. */
 static bool phase_empty(const struct remap_sections *s, unsigned long phase)
 {
-	unsigned long sum = 0;
+	long sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(&s->open[phase], cpu));
+		sum += local_read(per_cpu_ptr(&s->open[phase], cpu));
 	return !sum;
 }
 

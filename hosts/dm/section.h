@@ -10,7 +10,9 @@
  * or out, for both lie within a reader of RCU.
  *
  * That reader is preempt_disable(), for which a grace period waits too (since 5.0), and which costs
- * a tenth of rcu_read_lock() where kernels preempt.
+ * a tenth of rcu_read_lock() where kernels preempt. Under it a local_t can be counted up and down,
+ * in interrupts as well; this_cpu_inc() would be two instructions less on x86, and disable
+ * interrupts wherever there is no instruction for it.
  */
 #ifndef BLKMEND_DM_SECTION_H
 #define BLKMEND_DM_SECTION_H
@@ -21,9 +23,10 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
+#include <asm/local.h>
 
 struct remap_sections {
-	unsigned long __percpu *open; /* two, by phase; a single one may be "negative" */
+	local_t __percpu *open; /* two, by phase; a single one may be negative */
 	unsigned long phase;
 	bool draining;
 	wait_queue_head_t drained;
@@ -39,7 +42,7 @@ static inline unsigned long remap_section_enter(struct remap_sections *s)
 	/* Pairs with the release in remap_sections_wait(): with it comes what was held before. */
 	unsigned long phase = smp_load_acquire(&s->phase);
 
-	this_cpu_inc(s->open[phase]);
+	local_inc(this_cpu_ptr(&s->open[phase]));
 	return phase;
 }
 
@@ -52,7 +55,7 @@ static inline bool remap_section_leave_quietly(struct remap_sections *s, unsigne
 	bool draining;
 
 	preempt_disable();
-	this_cpu_dec(s->open[phase]);
+	local_dec(this_cpu_ptr(&s->open[phase]));
 	draining = READ_ONCE(s->draining);
 	preempt_enable();
 	return draining;
