@@ -7,7 +7,9 @@
 #	count	instructions of an I/O, in a guest whose clock counts them: the same from run to run,
 #		whatever else the machine does
 #	time	nanoseconds of an I/O in an ordinary guest, runs of one and the other by turns; the
-#		ratio is the median of the rounds' ratios
+#		ratio is the median of the rounds' ratios, and of several boots the median of that:
+#		where things lie in memory weighs on an emulated processor, and stays so until
+#		the next
 #	lookup	the index by itself, in instructions; and in nanoseconds on User Mode Linux, if
 #		blklab has built one without checks
 #	size	of the module
@@ -17,8 +19,9 @@
 # those "elsewhere" anywhere on the half of main that has none. Where all are remapped, 64 MiB are
 # worked on, and dm-linear has the brd disk too.
 #
-# Environment: BUILD_DIR, the build directory (build); KERNELS (6.12); ROUNDS (5, of time 101) and
-# RUNTIME of a run in seconds (0.02, of time 0.05); KINDS ("randread:4k:1 ...", see bench/dm_io.c).
+# Environment: BUILD_DIR, the build directory (build); KERNELS (6.12); ROUNDS (5, of time 31) and
+# RUNTIME of a run in seconds (0.02, of time 0.05); BOOTS (1, of time 5); KINDS ("randread:4k:1 ...",
+# see bench/dm_io.c); MAPS ("none elsewhere over run runs").
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -26,6 +29,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath "${BUILD_DIR:-$top/build}")
 kernels=${KERNELS:-6.12}
 kinds=${KINDS:-randread:4k:1 randwrite:4k:1 randread:4k:32 randwrite:4k:32 read:128k:1 write:128k:1}
+maps=${MAPS:-none elsewhere over run runs}
 all=$((64 << 20)) # bytes, of those remapped from end to end
 main_size=$((4 << 40))
 export PATH="$build/lab:$build/bench:$PATH:/usr/sbin:/sbin"
@@ -66,17 +70,12 @@ answer()
 	dmsetup message "$1" 0 "$2" | awk -v key="$3" '$1 == key { print $2 }'
 }
 
-# compare WHAT AIM FROM SPAN: a line of the table for each kind; dm-linear is "linear".
+# compare WHAT AIM FROM SPAN: a line "WHAT;AIM;KIND;..." for each kind; dm-linear is "linear".
 compare()
 {
 	# shellcheck disable=SC2086 # a word a kind
 	bench_dm_io "$RUNTIME" "$ROUNDS" /dev/mapper/linear /dev/mapper/remap "$3" "$4" $kinds |
-		awk -v what="$1" -v aim="$2" '{
-			split($1, kind, ":")
-			printf "| %-22s | %-9s | %4s | %2s | %7d | %7d | %5.3f | %5.3f-%5.3f | %s %-6s |\n",
-				what, kind[1], kind[2], kind[3], $2, $3, $4, $5, $6, aim,
-				($4 >= aim) ? "met" : "missed"
-		}'
+		sed "s/ /;/g; s/^/$1;$2;/"
 }
 
 # remap RAM [IMAGE]: the device "remap", the map being IMAGE's.
@@ -95,22 +94,31 @@ all_remapped()
 	dmsetup remove remap linear
 }
 
+# few_remapped WHAT AIM FROM RAM [IMAGE]: on all of main from there on.
+few_remapped()
+{
+	what=$1 aim=$2 from=$3
+	shift 3
+	device linear 0 "$sectors" linear /dev/nullb0 0
+	remap "$@"
+	compare "$what" "$aim" "$from" $((main_size - from))
+	dmsetup remove remap linear
+}
+
 guest_io()
 {
 	devices_load
-	device linear 0 "$sectors" linear /dev/nullb0 0
-	remap /dev/ram0
-	compare none 0.98 0 "$main_size"
-	dmsetup remove remap
-	remap /dev/ram1 /dev/lab/elsewhere
-	compare '1000000 elsewhere' 0.95 $((main_size / 2)) $((main_size / 2))
-	dmsetup remove remap
-	remap /dev/ram2 /dev/lab/over
-	compare '1000000 all over' 0.95 0 "$main_size"
-	dmsetup remove remap linear
-	all_remapped 'all, in one run' /dev/ram3 /dev/lab/run
-	kinds=$(echo "$kinds" | tr ' ' '\n' | grep :4k:)
-	[ -z "$kinds" ] || all_remapped "all, in runs of 4 KiB" /dev/ram4 /dev/lab/runs
+	for map in $maps; do
+		case $map in
+		none)	few_remapped none 0.98 0 /dev/ram0 ;;
+		elsewhere)
+			few_remapped '1000000 elsewhere' 0.95 $((main_size / 2)) /dev/ram1 /dev/lab/elsewhere ;;
+		over)	few_remapped '1000000 all over' 0.95 0 /dev/ram2 /dev/lab/over ;;
+		run)	all_remapped 'all, in one run' /dev/ram3 /dev/lab/run ;;
+		runs)	kinds=$(echo "$kinds" | tr ' ' '\n' | grep :4k: || :)
+			[ -z "$kinds" ] || all_remapped 'all, in runs of 4 KiB' /dev/ram4 /dev/lab/runs ;;
+		esac
+	done
 }
 
 guest_lookup()
@@ -176,33 +184,72 @@ images_make()
 	image runs all $((all / 512)) 8
 }
 
-# io UNIT ROUNDS RUNTIME [BLKLAB_OPTION ...]: the last two if the environment doesn't say.
+# The lines of compare(), of all boots: the medians, and the least and the most of the rounds.
+io_table()
+{
+	echo "| remaps                 | what      |   bs | qd |  linear | blkmend | ratio | of the rounds | aim         |"
+	echo "|------------------------|-----------|------|----|---------|---------|-------|---------------|-------------|"
+	awk -F ';' '
+		function median(column, row,    i, j, v, sorted) {
+			for (i = 1; i <= n[row]; i++) {
+				v = at[row, column, i]
+				for (j = i - 1; j > 0 && sorted[j] > v; j--)
+					sorted[j + 1] = sorted[j]
+				sorted[j + 1] = v
+			}
+			return sorted[int((n[row] + 1) / 2)]
+		}
+		{
+			row = $1 ";" $2 ";" $3
+			if (!n[row]++)
+				rows[++count] = row
+			for (i = 4; i <= 6; i++)
+				at[row, i, n[row]] = $i + 0
+			least[row] = (n[row] == 1 || $7 < least[row]) ? $7 : least[row]
+			most[row] = ($8 > most[row]) ? $8 : most[row]
+		}
+		END {
+			for (r = 1; r <= count; r++) {
+				row = rows[r]
+				split(row, word, ";")
+				split(word[3], kind, ":")
+				ratio = median(6, row)
+				printf "| %-22s | %-9s | %4s | %2s | %7d | %7d | %5.3f | %5.3f-%5.3f | %s %-6s |\n",
+					word[1], kind[1], kind[2], kind[3], median(4, row), median(5, row),
+					ratio, least[row], most[row], word[2],
+					(ratio >= word[2]) ? "met" : "missed"
+			}
+		}'
+}
+
+# io UNIT ROUNDS RUNTIME BOOTS [BLKLAB_OPTION ...]: the last three if the environment doesn't say.
 io()
 {
 	unit=$1
-	ROUNDS=${ROUNDS:-$2} RUNTIME=${RUNTIME:-$3}
+	ROUNDS=${ROUNDS:-$2} RUNTIME=${RUNTIME:-$3} boots=${BOOTS:-$4}
 	export ROUNDS RUNTIME
-	shift 3
+	shift 4
 	for kernel in $kernels; do
-		echo "$kernel: $unit an I/O, $ROUNDS rounds"
+		echo "$kernel: $unit an I/O, $ROUNDS rounds in each of $boots boots"
 		echo
-		echo "| remaps                 | what      |   bs | qd |  linear | blkmend | ratio | of the rounds | aim         |"
-		echo "|------------------------|-----------|------|----|---------|---------|-------|---------------|-------------|"
-		in_guest "$kernel" io --disk "file=$dir/elsewhere,name=elsewhere,ro" \
-			--disk "file=$dir/over,name=over,ro" --disk "file=$dir/run,name=run,ro" \
-			--disk "file=$dir/runs,name=runs,ro" "$@"
+		for _ in $(seq "$boots"); do
+			in_guest "$kernel" io --disk "file=$dir/elsewhere,name=elsewhere,ro" \
+				--disk "file=$dir/over,name=over,ro" --disk "file=$dir/run,name=run,ro" \
+				--disk "file=$dir/runs,name=runs,ro" "$@"
+		done >"$dir/lines"
+		io_table <"$dir/lines"
 		echo
 	done
 }
 
 part_count()
 {
-	(io instructions 5 0.02 --count-instructions)
+	(io instructions 5 0.02 1 --count-instructions)
 }
 
 part_time()
 {
-	(io nanoseconds 101 0.05)
+	(io nanoseconds 31 0.05 5)
 }
 
 # One line of the self-test a line of the tables.
