@@ -22,6 +22,8 @@ build=$(realpath "${BUILD_DIR:-$top/build}")
 rounds=${ROUNDS:-21} machines=${MACHINES:-microvm pc q35}
 images=$build/hosts/metal
 passed=33 # QEMU's exit status of METAL_EXIT_PASSED
+# As blklab metal has it.
+export GLIBC_TUNABLES="${GLIBC_TUNABLES-glibc.malloc.hugetlb=1:glibc.malloc.top_pad=16777216}"
 
 # size IMAGE MARK WHAT
 size()

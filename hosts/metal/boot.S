@@ -22,7 +22,6 @@
 #define PAGE_PRESENT   1
 #define PAGE_WRITE     2
 #define PAGE_LARGE     0x80
-#define CODE_LONG      (1 << 21) /* L in what LAR gives */
 
 	/* XEN_ELFNOTE_PHYS32_ENTRY */
 	.section .note.Xen, "a", @note
@@ -202,10 +201,6 @@ entry64:
 	movl	$MSR_EFER, %ecx
 	rdmsr
 	testl	$EFER_LMA, %eax
-	jz	not_long
-	movl	%cs, %eax
-	larl	%eax, %ecx
-	testl	$CODE_LONG, %ecx
 	jz	not_long
 	movl	$stack_top, %esp
 	xorl	%ebp, %ebp			/* where backtraces end */

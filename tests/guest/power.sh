@@ -5,11 +5,12 @@
 # and life goes on. Main and spare are partitions of one disk, so that both lose it at one moment.
 #
 # Environment: CUTS, of each run (24); RUNS, of each kernel (1), each with other bad sectors, bus and
-# size of block; FULL=1: 6 runs, and cuts at every flush; SEED, of the first run.
+# size of block; FULL=1: 6 runs, and cuts at every flush, which takes hours; PIECES of the load (200):
+# fewer for cuts at every flush of a short one; SEED, of the first run.
 . "$(dirname "$0")/lib.sh"
 [ -z "${FULL-}" ] || GUEST_TIMEOUT=${GUEST_TIMEOUT:-36000}
 export GUEST_TIMEOUT="${GUEST_TIMEOUT:-400}"
-pieces=200 workers=8 phases=4
+pieces=${PIECES:-200} workers=8 phases=4
 
 # ---- the disk ----
 
