@@ -58,26 +58,27 @@ static bool is_idle_advice(const struct bio *bio, struct block_device *bdev)
 	return bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(bdev);
 }
 
-/* Its section is open. */
-static int map_to_main(struct remap *r, struct bio *bio, unsigned long phase)
+/* Its section is open: REMAP_PHASE of the mark. */
+static int map_to_device(struct remap *r, struct bio *bio, enum bm_device device,
+			 unsigned long mark)
 {
-	remap_mark(bio, REMAP_SECTION | phase);
+	remap_mark(bio, REMAP_SECTION | mark);
 	io_record(bio);
-	bio_set_dev(bio, r->dev[BM_MAIN]->bdev);
+	bio_set_dev(bio, r->dev[device]->bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
 static int map_to_spare(struct remap *r, struct bio *bio, unsigned long phase, sector_t sector)
 {
+	int ret;
+
 	if (unlikely(is_idle_advice(bio, r->dev[BM_SPARE]->bdev))) {
 		remap_section_leave(&r->sections, phase);
 		return map_end(bio);
 	}
-	remap_mark(bio, REMAP_SECTION | REMAP_ON_SPARE | phase);
-	io_record(bio);
-	bio_set_dev(bio, r->dev[BM_SPARE]->bdev);
+	ret = map_to_device(r, bio, BM_SPARE, REMAP_ON_SPARE | phase);
 	bio->bi_iter.bi_sector = sector;
-	return DM_MAPIO_REMAPPED;
+	return ret;
 }
 
 static int map_elsewhere(struct remap *r, struct bio *bio, unsigned long phase,
@@ -110,7 +111,7 @@ static noinline int map_by_route(struct remap *r, struct bio *bio, unsigned long
 		route.target = BM_TO_CORE;
 	switch (route.target) {
 	case BM_TO_MAIN:
-		return map_to_main(r, bio, phase);
+		return map_to_device(r, bio, BM_MAIN, phase);
 	case BM_TO_SPARE:
 		return map_to_spare(r, bio, phase, route.sector);
 	default:
@@ -158,7 +159,7 @@ int remap_map(struct dm_target *ti, struct bio *bio)
 	on_main = bm_quick_is_on_main(r->bm, bio->bi_iter.bi_sector, bio_sectors(bio));
 	preempt_enable();
 	if (likely(on_main))
-		return map_to_main(r, bio, phase);
+		return map_to_device(r, bio, BM_MAIN, phase);
 	return map_by_route(r, bio, phase, bio_op(bio) == REQ_OP_READ ? BM_REQ_READ : BM_REQ_WRITE);
 }
 
