@@ -197,21 +197,17 @@ static bool console_read(struct metal_machine *machine)
 /* Something was said there, mostly of events. Did the machine come to stand still? */
 static bool stands_still(struct metal_machine *machine)
 {
-	const char *state;
-	json_t *answer;
+	char *state;
 
-	do {
-		if (qmp_run(machine->qmp, "query-status", NULL, &answer)) {
-			/* It is about to end. */
-			qmp_close(machine->qmp);
-			machine->qmp = NULL;
-			return false;
-		}
-		state = json_string_value(json_object_get(answer, "status"));
-		if (state && strcmp(state, "running"))
-			machine->run->state = must_strdup(qmp_shutdown(machine->qmp) ?: state);
-		json_decref(answer);
-	} while (!machine->run->state && qmp_pending(machine->qmp));
+	if (qmp_status(machine->qmp, &state)) {
+		/* It is about to end. */
+		qmp_close(machine->qmp);
+		machine->qmp = NULL;
+		return false;
+	}
+	if (strcmp(state, "running"))
+		machine->run->state = must_strdup(qmp_shutdown(machine->qmp) ?: state);
+	free(state);
 	return machine->run->state;
 }
 

@@ -21,8 +21,9 @@ struct qmp {
 	json_int_t
 		id; /* of the last command: an answer that comes too late is not the next one's */
 	char *error;
-	char *shutdown; /* the reason of that event */
-	char *data;     /* received, not yet used */
+	char *shutdown;      /* the reason of that event */
+	unsigned int events; /* that have come */
+	char *data;          /* received, not yet used */
 	size_t size, room;
 };
 
@@ -119,11 +120,12 @@ static int receive(struct qmp *qmp, json_t **object, long long deadline)
 	return 0;
 }
 
-/* All events are skipped, but of this one the reason is kept. */
+/* All events are counted and skipped, but of this one the reason is kept. */
 static void event_take(struct qmp *qmp, const json_t *object)
 {
 	const char *event = json_string_value(json_object_get(object, "event")), *reason;
 
+	qmp->events += event != NULL;
 	if (!event || strcmp(event, "SHUTDOWN") || qmp->shutdown)
 		return;
 	reason = json_string_value(json_object_get(json_object_get(object, "data"), "reason"));
@@ -174,6 +176,28 @@ int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **an
 	err = send_all(qmp, line, strlen(line), deadline);
 	free(line);
 	return err ? err : receive_answer(qmp, answer, deadline);
+}
+
+/* An answer that events overtook on their way is older than they are. */
+int qmp_status(struct qmp *qmp, char **status)
+{
+	unsigned int events;
+	const char *word;
+	json_t *answer;
+	int err;
+
+	for (;;) {
+		events = qmp->events;
+		err = qmp_run(qmp, "query-status", NULL, &answer);
+		if (err)
+			return err;
+		word = json_string_value(json_object_get(answer, "status"));
+		*status = must_strdup(word ? word : "");
+		json_decref(answer);
+		if (strcmp(*status, "running") || (qmp->events == events && !qmp->size))
+			return 0;
+		free(*status);
+	}
 }
 
 char *qmp_human(struct qmp *qmp, const char *line)
@@ -234,11 +258,6 @@ const char *qmp_shutdown(const struct qmp *qmp)
 int qmp_fd(const struct qmp *qmp)
 {
 	return qmp->fd;
-}
-
-bool qmp_pending(const struct qmp *qmp)
-{
-	return qmp->size;
 }
 
 void qmp_close(struct qmp *qmp)

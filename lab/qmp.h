@@ -22,14 +22,17 @@ void qmp_close(struct qmp *qmp);
  * An error's text is in qmp_error(). -EIO: QEMU said no; -EPIPE: it is gone; -ETIMEDOUT.
  */
 int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer);
-/* The same for a command of the human monitor; its output to be freed, or NULL. */
+/*
+ * What the machine is at, in QEMU's words ("running", "shutdown"), to be freed. It is as new as all
+ * events that have been received by then. Errors as qmp_run()'s.
+ */
+int qmp_status(struct qmp *qmp, char **status);
+/* As qmp_run(), for a command of the human monitor; its output to be freed, or NULL. */
 char *qmp_human(struct qmp *qmp, const char *line);
 const char *qmp_error(const struct qmp *qmp);
 /* Why the machine was shut down, in QEMU's words ("guest-reset"); NULL: it has not been. */
 const char *qmp_shutdown(const struct qmp *qmp);
 /* To wait for: once it can be read, something was said that nobody asked for. */
 int qmp_fd(const struct qmp *qmp);
-/* Has something been received, and not looked at yet? */
-bool qmp_pending(const struct qmp *qmp);
 
 #endif
