@@ -19,7 +19,7 @@
 #define SIGNATURE_SIZE  (1u << 20) /* filesystems' signatures stand at the front */
 #define SIGNATURE_PIECE (64u << 10)
 
-struct nbd {
+struct remote {
 	struct device dev;
 	char *name, *uri; /* as given; with absolute paths */
 	struct nbd_peer *peer;
@@ -27,13 +27,13 @@ struct nbd {
 	uint32_t request_max;
 };
 
-static struct nbd *nbd_of(const struct device *dev)
+static struct remote *remote_of(const struct device *dev)
 {
-	return (struct nbd *)((char *)(uintptr_t)dev - offsetof(struct nbd, dev));
+	return (struct remote *)((char *)(uintptr_t)dev - offsetof(struct remote, dev));
 }
 
 /* Split a range into calls that the server takes. */
-static int nbd_split(struct nbd *n, struct nbd_call *call, uint32_t max)
+static int remote_split(struct remote *n, struct nbd_call *call, uint32_t max)
 {
 	uint64_t left = call->length;
 	int err = 0;
@@ -49,24 +49,24 @@ static int nbd_split(struct nbd *n, struct nbd_call *call, uint32_t max)
 	return err;
 }
 
-static int nbd_read(struct device *dev, void *buf, uint64_t offset, uint32_t length)
+static int remote_read(struct device *dev, void *buf, uint64_t offset, uint32_t length)
 {
-	struct nbd *n = nbd_of(dev);
+	struct remote *n = remote_of(dev);
 	struct nbd_call call = {
 		.kind = NBD_CALL_READ, .buf = buf, .offset = offset, .length = length
 	};
 
-	return nbd_split(n, &call, n->request_max);
+	return remote_split(n, &call, n->request_max);
 }
 
-static int nbd_change(struct nbd *n, struct nbd_call *call, uint32_t max, bool fua)
+static int remote_change(struct remote *n, struct nbd_call *call, uint32_t max, bool fua)
 {
 	uint64_t deaths = nbd_peer_deaths(n->peer);
 	int err;
 
 	if (fua && n->has.can_fua)
 		call->flags |= LIBNBD_CMD_FLAG_FUA;
-	err = nbd_split(n, call, max);
+	err = remote_split(n, call, max);
 	if (!err && fua && !n->has.can_fua)
 		err = nbd_peer_make_durable(n->peer, deaths);
 	if (!err && !fua)
@@ -74,16 +74,16 @@ static int nbd_change(struct nbd *n, struct nbd_call *call, uint32_t max, bool f
 	return err;
 }
 
-static int nbd_write(struct device *dev, const void *buf, uint64_t offset, uint32_t length,
-		     bool fua)
+static int remote_write(struct device *dev, const void *buf, uint64_t offset, uint32_t length,
+			bool fua)
 {
-	struct nbd *n = nbd_of(dev);
+	struct remote *n = remote_of(dev);
 	struct nbd_call call = { .kind = NBD_CALL_WRITE,
 				 .buf = (void *)(uintptr_t)buf,
 				 .offset = offset,
 				 .length = length };
 
-	return nbd_change(n, &call, n->request_max, fua);
+	return remote_change(n, &call, n->request_max, fua);
 }
 
 static int zero_by_writing(struct device *dev, uint64_t offset, uint64_t length, bool fua)
@@ -94,39 +94,39 @@ static int zero_by_writing(struct device *dev, uint64_t offset, uint64_t length,
 	while (length && !err) {
 		uint32_t part = length < sizeof(zeroes) ? (uint32_t)length : sizeof(zeroes);
 
-		err = nbd_write(dev, zeroes, offset, part, fua);
+		err = remote_write(dev, zeroes, offset, part, fua);
 		offset += part;
 		length -= part;
 	}
 	return err;
 }
 
-static int nbd_zero_range(struct device *dev, uint64_t offset, uint64_t length, bool may_trim,
-			  bool fua)
+static int remote_zero_range(struct device *dev, uint64_t offset, uint64_t length, bool may_trim,
+			     bool fua)
 {
-	struct nbd *n = nbd_of(dev);
+	struct remote *n = remote_of(dev);
 	struct nbd_call call = { .kind = NBD_CALL_ZERO,
 				 .offset = offset,
 				 .length = length,
 				 .flags = may_trim ? 0 : LIBNBD_CMD_FLAG_NO_HOLE };
-	int err = n->has.can_zero ? nbd_change(n, &call, REQUEST_MAX, fua) : -EOPNOTSUPP;
+	int err = n->has.can_zero ? remote_change(n, &call, REQUEST_MAX, fua) : -EOPNOTSUPP;
 
 	return err == -EOPNOTSUPP ? zero_by_writing(dev, offset, length, fua) : err;
 }
 
-static int nbd_discard(struct device *dev, uint64_t offset, uint64_t length)
+static int remote_discard(struct device *dev, uint64_t offset, uint64_t length)
 {
-	struct nbd *n = nbd_of(dev);
+	struct remote *n = remote_of(dev);
 	struct nbd_call call = { .kind = NBD_CALL_TRIM, .offset = offset, .length = length };
 
-	return n->has.can_trim ? nbd_change(n, &call, TRIM_MAX, false) : -EOPNOTSUPP;
+	return n->has.can_trim ? remote_change(n, &call, TRIM_MAX, false) : -EOPNOTSUPP;
 }
 
-static int nbd_extent(struct device *dev, uint64_t offset, uint64_t length, uint64_t *extent,
-		      bool *hole)
+static int remote_extent(struct device *dev, uint64_t offset, uint64_t length, uint64_t *extent,
+			 bool *hole)
 {
-	struct nbd *n = nbd_of(dev);
-	struct nbd_extent found = { .known = false };
+	struct remote *n = remote_of(dev);
+	struct nbd_peer_extent found = { .known = false };
 	struct nbd_call call = { .kind = NBD_CALL_EXTENT, .offset = offset, .extent = &found };
 	int err;
 
@@ -151,24 +151,24 @@ static int nbd_extent(struct device *dev, uint64_t offset, uint64_t length, uint
 	return 0;
 }
 
-static int64_t nbd_size(struct device *dev)
+static int64_t remote_size(struct device *dev)
 {
 	return (int64_t)dev->info.size; /* fixed for as long as a connection lives */
 }
 
-static bool nbd_same(const struct device *a, const struct device *b)
+static bool remote_same(const struct device *a, const struct device *b)
 {
-	return !strcmp(nbd_of(a)->uri, nbd_of(b)->uri);
+	return !strcmp(remote_of(a)->uri, remote_of(b)->uri);
 }
 
-static int nbd_flush_device(struct device *dev)
+static int remote_flush(struct device *dev)
 {
-	return nbd_peer_flush(nbd_of(dev)->peer);
+	return nbd_peer_flush(remote_of(dev)->peer);
 }
 
-static void nbd_close_device(struct device *dev)
+static void remote_close(struct device *dev)
 {
-	struct nbd *n = nbd_of(dev);
+	struct remote *n = remote_of(dev);
 
 	nbd_peer_close(n->peer);
 	free(n->uri);
@@ -176,22 +176,22 @@ static void nbd_close_device(struct device *dev)
 	free(n);
 }
 
-static const struct device_ops nbd_ops = {
-	.close = nbd_close_device,
-	.same = nbd_same,
-	.read = nbd_read,
-	.write = nbd_write,
-	.zero = nbd_zero_range,
-	.discard = nbd_discard,
-	.flush = nbd_flush_device,
-	.extent = nbd_extent,
-	.size = nbd_size,
+static const struct device_ops remote_ops = {
+	.close = remote_close,
+	.same = remote_same,
+	.read = remote_read,
+	.write = remote_write,
+	.zero = remote_zero_range,
+	.discard = remote_discard,
+	.flush = remote_flush,
+	.extent = remote_extent,
+	.size = remote_size,
 };
 
 /* ---- opening ---- */
 
 /* The front of the device, as a sparse file that libblkid can look at. */
-static void nbd_identify(struct nbd *n)
+static void remote_identify(struct remote *n)
 {
 	struct device_info *info = &n->dev.info;
 	int fd = memfd_create("signature", MFD_CLOEXEC);
@@ -202,7 +202,7 @@ static void nbd_identify(struct nbd *n)
 	for (uint64_t at = 0; at < SIGNATURE_SIZE && at < info->size; at += SIGNATURE_PIECE) {
 		uint64_t left = info->size - at;
 		uint32_t length = left < SIGNATURE_PIECE ? (uint32_t)left : SIGNATURE_PIECE;
-		int err = nbd_read(&n->dev, piece, at, length);
+		int err = remote_read(&n->dev, piece, at, length);
 
 		if (err == -ENOLINK || err == -ETIMEDOUT)
 			goto out;
@@ -216,7 +216,7 @@ out:
 		close(fd);
 }
 
-static bool nbd_connect_peer(struct nbd *n, char **error, int *code)
+static bool remote_connect(struct remote *n, char **error, int *code)
 {
 	enum nbd_peer_why why;
 	char text[256] = "";
@@ -239,7 +239,7 @@ static bool nbd_connect_peer(struct nbd *n, char **error, int *code)
 	return false;
 }
 
-static void nbd_look(struct nbd *n)
+static void remote_look(struct remote *n)
 {
 	struct device_info *info = &n->dev.info;
 	const struct nbd_peer_info *has = &n->has;
@@ -257,7 +257,7 @@ static void nbd_look(struct nbd *n)
 		n->request_max = (uint32_t)has->most & ~4095u;
 }
 
-static bool nbd_check(struct nbd *n, char **error, int *code)
+static bool remote_check(struct remote *n, char **error, int *code)
 {
 	const struct device_info *info = &n->dev.info;
 
@@ -286,11 +286,11 @@ static bool nbd_check(struct nbd *n, char **error, int *code)
 
 struct device *device_nbd_open(const char *uri, unsigned int flags, char **error, int *code)
 {
-	struct nbd *n = calloc(1, sizeof(*n));
+	struct remote *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return device_fail(error, code, EXIT_MEMORY, "out of memory while opening %s", uri);
-	n->dev.ops = &nbd_ops;
+	n->dev.ops = &remote_ops;
 	n->dev.info.read_only = flags & DEVICE_READ_ONLY;
 	n->dev.info.name = n->name = strdup(uri);
 	n->uri = nbd_uri_absolute(uri);
@@ -298,15 +298,15 @@ struct device *device_nbd_open(const char *uri, unsigned int flags, char **error
 		device_fail(error, code, EXIT_MEMORY, "out of memory while opening %s", uri);
 		goto err_close;
 	}
-	if (!nbd_connect_peer(n, error, code))
+	if (!remote_connect(n, error, code))
 		goto err_close;
-	nbd_look(n);
-	if (!nbd_check(n, error, code))
+	remote_look(n);
+	if (!remote_check(n, error, code))
 		goto err_close;
-	nbd_identify(n);
+	remote_identify(n);
 	return &n->dev;
 
 err_close:
-	nbd_close_device(&n->dev);
+	remote_close(&n->dev);
 	return NULL;
 }

@@ -216,7 +216,7 @@ static int extent_note(void *data, const char *context, uint64_t offset, uint32_
 		       size_t count, int *error)
 {
 	const uint32_t hole = LIBNBD_STATE_HOLE | LIBNBD_STATE_ZERO;
-	struct nbd_extent *extent = data;
+	struct nbd_peer_extent *extent = data;
 
 	(void)offset;
 	(void)error;

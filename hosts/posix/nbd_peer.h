@@ -38,7 +38,7 @@ enum nbd_call_kind {
 	NBD_CALL_EXTENT
 };
 
-struct nbd_extent {
+struct nbd_peer_extent {
 	bool known, hole; /* the first extent only */
 	uint64_t length;
 };
@@ -48,7 +48,7 @@ struct nbd_call {
 	void *buf;
 	uint64_t offset, length; /* within the server's limits */
 	uint32_t flags;          /* LIBNBD_CMD_FLAG_* */
-	struct nbd_extent *extent;
+	struct nbd_peer_extent *extent;
 };
 
 /*
