@@ -6,14 +6,15 @@
 guest --disk size=16M,name=main --disk size=32M,name=spare,slow=40iops
 dev=/dev/mapper/r count=28672
 
-# begun MESSAGE: it is being carried out when this returns.
+# begun MESSAGE [SECTORS]: so many (1) of it are done when this returns, and there is more to come.
 begun()
 {
-	before=$(field r 13) tries=0
+	before=$(field r 13) tries=0 least=${2:-1}
 	# shellcheck disable=SC2086 # words
 	dmsetup message r 0 $1 >"$work/message" 2>&1 &
 	message=$!
-	until [ "$(field r 13)" != "$before" ] || [ $((tries += 1)) -gt 300 ]; do
+	until moved=$(($(field r 13) - before)) && [ "${moved#-}" -ge "$least" ] ||
+		[ $((tries += 1)) -gt 300 ]; do
 		sleep 0.1
 	done
 }
@@ -32,7 +33,8 @@ ends()
 pattern main 64 >"$work/data"
 put $main 0 64 <"$work/data"
 create r
-begun "add_remap 0 auto $count"
+# As many as clear_all, later, is busy with for some seconds.
+begun "add_remap 0 auto $count" 6144
 ends 'a suspend ends add_remap' dmsetup suspend r
 refused 'a message to a device that is suspended' dmsetup message r 0 health
 dmsetup resume r
