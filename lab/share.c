@@ -20,21 +20,20 @@
 #include "quote.h"
 #include "socket.h"
 
-/* QEMU's own until 7.2; the one that took its place has other options. */
-#define DAEMON_OLD "/usr/lib/qemu/virtiofsd"
+/* QEMU's own until 7.2; the one that took its place has other options, and that name too. */
 static const char *const daemons_new[] = { "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd" };
+#define DAEMON_OLD "/usr/lib/qemu/virtiofsd"
 
 static const char *daemon_find(bool *old)
 {
 	size_t i;
 
-	*old = !access(DAEMON_OLD, X_OK);
-	if (*old)
-		return DAEMON_OLD;
+	*old = false;
 	for (i = 0; i < sizeof(daemons_new) / sizeof(*daemons_new); i++)
 		if (!access(daemons_new[i], X_OK))
 			return daemons_new[i];
-	return NULL;
+	*old = !access(DAEMON_OLD, X_OK);
+	return *old ? DAEMON_OLD : NULL;
 }
 
 static void write_text(const char *path, const char *text)
@@ -98,16 +97,12 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 					 "sandbox=chroot",
 					 "--thread-pool-size=0",
 					 NULL };
-	const char *const new_argv[] = { path,
-					 "--fd",
-					 number,
-					 "--shared-dir",
-					 share->source,
-					 "--cache",
-					 share->read_only ? "always" : "never",
-					 "--sandbox",
-					 "chroot",
-					 NULL };
+	const char *const new_argv[] = {
+		path, "--fd", number, "--shared-dir", share->source, "--cache",
+		share->read_only ? "always" : "never", "--sandbox", "chroot",
+		/* which would be mounts of the guest, that it can't move */
+		"--no-announce-submounts", NULL
+	};
 
 	user = getuid();
 	fcntl(fd, F_SETFD, 0);
