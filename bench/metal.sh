@@ -48,7 +48,7 @@ part_size()
 start()
 {
 	case $1 in
-	microvm) model=$1,x-option-roms=off,pit=on,pic=on,rtc=on ;;
+	microvm) model=$1,x-option-roms=off,acpi=off,pit=on,pic=on,rtc=on ;;
 	*)	model=$1 ;;
 	esac
 	image=$2

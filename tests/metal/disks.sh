@@ -50,10 +50,10 @@ works()
 	! grep -q '^skip' "$work/out" || fail 'something was skipped'
 }
 
-micro=microvm,x-option-roms=off,pit=on,pic=on,rtc=on
+micro=microvm,pit=on,pic=on,rtc=on
 works 'MMIO, as of version 1' 'virtio-mmio 0xfeb' $micro virtio-blk-device 512 -global virtio-mmio.force-legacy=false
 works 'MMIO, before it' '(legacy)' $micro virtio-blk-device 512
-works 'MMIO, by the command line' 'virtio-mmio 0xfeb' $micro,acpi=off virtio-blk-device 512
+works 'MMIO, by the command line' 'virtio-mmio 0xfeb' $micro,acpi=off,x-option-roms=off virtio-blk-device 512
 works 'MMIO, large blocks' 'blocks of 4096' $micro virtio-blk-device 4096
 works 'PCI on pc' 'virtio-pci' pc virtio-blk-pci 512
 works 'PCI on q35, large blocks' 'blocks of 4096' q35 virtio-blk-pci 4096

@@ -394,7 +394,7 @@ static void qemu_is_told_what_was_asked_for(void **state)
 		.image = "IMAGE", .machine = "microvm", .memory = 64, .words = &words
 	};
 
-	assert_true(told(&request, "-M microvm,x-option-roms=off"));
+	assert_true(told(&request, "-M microvm,x-option-roms=off,acpi=off"));
 	assert_true(told(&request, "-accel tcg,thread=multi -smp 1,maxcpus=2 -cpu max -m 64"));
 	assert_true(told(&request, "-kernel IMAGE -append heap=list core/*"));
 	assert_true(told(&request, "-no-reboot -action shutdown=pause"));
