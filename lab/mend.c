@@ -31,8 +31,30 @@
  *
  * Its early console keeps back what it should print.
  *
- * And it looks for a disk that nobody asked for.
+ * It looks for a disk that nobody asked for.
+ *
+ * And it has room for the registers of processors of its time only. A later one has more of them
+ * (AMX: 8 KiB), of which the host's kernel takes all or nothing. Those that its guests can't use
+ * keep what they hold.
  */
+#define REGISTERS_WHOLE                                                                            \
+	"\t\tstatic char all[65536] __attribute__((aligned(64)));\n"                               \
+	"\t\tstatic int more;\n"                                                                   \
+	"\t\tstruct iovec whole = { all, sizeof(all) };\n\n"                                       \
+	"\t\tif (!more) {\n"                                                                       \
+	"\t\t\tif (ptrace(PTRACE_SETREGSET, pid, NT_X86_XSTATE, &iov) == 0)\n"                     \
+	"\t\t\t\treturn 0;\n"                                                                      \
+	"\t\t\tif (errno != EFAULT)\n"                                                             \
+	"\t\t\t\treturn -errno;\n"                                                                 \
+	"\t\t}\n"                                                                                  \
+	"\t\tif (ptrace(PTRACE_GETREGSET, pid, NT_X86_XSTATE, &whole) < 0)\n"                      \
+	"\t\t\treturn -errno;\n"                                                                   \
+	"\t\tif (whole.iov_len <= iov.iov_len)\n"                                                  \
+	"\t\t\treturn -EFAULT;\n"                                                                  \
+	"\t\tmore = 1;\n"                                                                          \
+	"\t\tmemcpy(all, fp_regs, iov.iov_len);\n"                                                 \
+	"\t\tif (ptrace(PTRACE_SETREGSET, pid, NT_X86_XSTATE, &whole) < 0)\n"
+
 /* Trap 13 of an x86 processor comes with no address. */
 #define SAY_FAULT                                                                                  \
 	"\t\tif (fi.trap_no == 13)\n"                                                              \
@@ -109,6 +131,10 @@ static const struct mend {
 	  "\tprintf(\"%.*s\", n, s);\n\tfflush(stdout);\n" },
 	{ "arch/um/os-Linux/irq.c", "\tif (result)\n\t\tprintk(\"epollctl add err",
 	  "\tif (result && errno != EPERM)\n\t\tprintk(\"epollctl add err" },
+	{ "arch/x86/um/os-Linux/registers.c",
+	  "\t\tif (ptrace(PTRACE_SETREGSET, pid, NT_X86_XSTATE, &iov) < 0)\n", REGISTERS_WHOLE },
+	{ "arch/x86/um/os-Linux/registers.c", "#include <stdlib.h>\n",
+	  "#include <stdlib.h>\n#include <string.h>\n" },
 	{ "arch/um/drivers/ubd_kern.c",
 	  "\tif(ubd_dev->file == NULL)\n\t\tubd_dev->file = \"root_fs\";\n", "\t(void)ubd_dev;\n" },
 };
