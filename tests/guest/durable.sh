@@ -39,8 +39,7 @@ in_guest()
 {
 	mains=$(readlink -f /dev/lab/main) spares=$(readlink -f /dev/lab/spare)
 	for disk in $mains $spares; do
-		addpart "$disk" 1 0 $marks
-		addpart "$disk" 2 $marks 64
+		guest-divide "$disk" 0 $marks $marks 64
 	done
 	main=${mains}1 spare=${spares}1
 	step 0 create r

@@ -69,9 +69,7 @@ main_unreadable()
 divide()
 {
 	disk=$(readlink -f /dev/lab/disk)
-	addpart "$disk" 1 64 4096
-	addpart "$disk" 2 4160 2048
-	addpart "$disk" 3 6208 64
+	guest-divide "$disk" 64 4096 4160 2048 6208 64
 }
 
 power_load()
