@@ -6,10 +6,11 @@
  *
  *	guest-cuts LOG DISK KEY=VALUE...
  *
- * Keys: seed, workers, block, pieces, as given to guest-load; bad (sectors of the disk that can't
- *be written); unreadable (those of main that can't be read either); cuts (how many), all=1 (at all
- * flushes too), chance (a seed for where), damaged=1 (bad sectors in the metadata: it need not be
- * clean). Only one of them, once more: at, mode (prefix reorder tear), and its chance.
+ * Keys: seed, workers, block, pieces, as given to guest-load; parts (what the names of its
+ * partitions begin with: DISK); bad (sectors of the disk that can't be written); unreadable
+ * (those of main that can't be read either); cuts (how many), all=1 (at all flushes too), chance
+ * (a seed for where), damaged=1 (bad sectors in the metadata: it need not be clean). Only one of
+ * them, once more: at, mode (prefix reorder tear), and its chance.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@ static const char *const modes[] = {
 
 static struct work work = { .seed = 1, .workers = 8, .block = 1 };
 static struct disk_io disk;
+static const char *parts_named;
 static struct bad_list bad, unreadable;
 static struct writelog list;
 static struct work_past *past;
@@ -160,7 +162,7 @@ static int device_make(void)
 {
 	char table[PATH_MAX * 2 + 32];
 
-	snprintf(table, sizeof(table), "%s%u %s%u", disk.path, PART_MAIN + 1, disk.path,
+	snprintf(table, sizeof(table), "%s%u %s%u", parts_named, PART_MAIN + 1, parts_named,
 		 PART_SPARE + 1);
 	return mapper_create(NAME, "LAB-" NAME, parts[PART_MAIN].sectors, table, false);
 }
@@ -422,6 +424,8 @@ static void option(const char *word)
 		bad_parse(&unreadable, value + 1);
 	else if (n == 4 && !strncmp(word, "mode", n))
 		mode_set(value + 1);
+	else if (n == 5 && !strncmp(word, "parts", n))
+		parts_named = value + 1;
 	else
 		misused("'%s' is not understood", word);
 }
@@ -432,6 +436,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		misused("LOG DISK KEY=VALUE...");
+	parts_named = argv[2];
 	for (i = 3; i < argc; i++)
 		option(argv[i]);
 	if (writelog_open(&list, argv[1]))

@@ -5,8 +5,9 @@
 # and life goes on. Main and spare are partitions of one disk, so that both lose it at one moment.
 #
 # Environment: CUTS, of each run (24); RUNS, of each kernel (1), each with other bad sectors, bus and
-# size of block; FULL=1: 6 runs, and cuts at every flush, which takes hours; PIECES of the load (200):
-# fewer for cuts at every flush of a short one; SEED, of the first run.
+# size of block; FULL=1: 6 runs, and cuts at every flush: of those, what it takes up again in User Mode
+# Linux, where that is built and takes minutes, and else in the kernel itself, which takes hours; PIECES
+# of the load (200); SEED, of the first run.
 . "$(dirname "$0")/lib.sh"
 [ -z "${FULL-}" ] || GUEST_TIMEOUT=${GUEST_TIMEOUT:-36000}
 export GUEST_TIMEOUT="${GUEST_TIMEOUT:-400}"
@@ -65,24 +66,31 @@ main_unreadable()
 
 # ---- in the guest ----
 
-# The partitions of parts.h, without a table.
+# The partitions of parts.h, without a table: $parts1 and so on. A disk that is made of another by
+# device-mapper has none; there are others for it.
 divide()
 {
-	disk=$(readlink -f /dev/lab/disk)
-	guest-divide "$disk" 64 4096 4160 2048 6208 64
+	disk=$(readlink -f /dev/lab/disk) parts=$disk
+	case $disk in
+	/dev/dm-*)
+		parts=/dev/mapper/part
+		echo "0 4096 linear $disk 64" | dmsetup create part1
+		echo "0 2048 linear $disk 4160" | dmsetup create part2 ;;
+	*)	guest-divide "$disk" 64 4096 4160 2048 6208 64 ;;
+	esac
 }
 
 power_load()
 {
 	divide
-	main=${disk}1 spare=${disk}2
+	main=${parts}1 spare=${parts}2
 	create r
 	for phase in $(seq $phases); do
 		# shellcheck disable=SC2046 # one word a range
 		[ "$phase" = 1 ] || blklab fault disk add $(faults "$POWER_DIR/bad" "$phase") >/dev/null
 		guest-load run /dev/mapper/r "seed=$POWER_SEED" "workers=$workers" \
 			"block=$POWER_BLOCK" "from=$((pieces * (phase - 1) / phases))" \
-			"pieces=$((pieces * phase / phases))" "marks=${disk}3" admin=r \
+			"pieces=$((pieces * phase / phases))" "marks=${parts}3" admin=r \
 			"bad=$(main_unreadable "$POWER_DIR/bad")"
 	done
 	echo "$(field r 13) sectors on the spare, $(field r 14) commits, mode $(field r 3)"
@@ -92,10 +100,10 @@ power_cuts()
 {
 	divide
 	cp "$POWER_DIR/log" "$work/log"
-	guest-cuts "$work/log" "$disk" "seed=$POWER_SEED" "workers=$workers" \
+	guest-cuts "$work/log" "$disk" "parts=$parts" "seed=$POWER_SEED" "workers=$workers" \
 		"block=$POWER_BLOCK" "pieces=$pieces" "bad=$(ranges "$POWER_DIR/bad")" \
 		"unreadable=$(main_unreadable "$POWER_DIR/bad")" "damaged=$POWER_DAMAGED" \
-		"chance=$POWER_SEED" "cuts=${CUTS:-24}" ${FULL:+all=1}
+		"chance=$POWER_SEED" "cuts=${CUTS:-24}" ${POWER_ALL:+all=1}
 }
 
 if [ -n "${BLKMEND_GUEST-}" ]; then
@@ -113,6 +121,14 @@ stage()
 		-- env BLKMEND_GUEST="$1" "$0" "$2"
 }
 
+# all_cuts KERNEL: at every flush.
+all_cuts()
+{
+	where=$1
+	! blklab run --kernel uml -- true >/dev/null 2>&1 || where=uml
+	POWER_ALL=1 stage "$where" cuts "$bad"
+}
+
 # one_run KERNEL NUMBER
 one_run()
 {
@@ -125,7 +141,8 @@ one_run()
 	export POWER_SEED POWER_BLOCK POWER_DAMAGED
 	bad_sectors "$POWER_SEED" "$POWER_BLOCK" "$POWER_DAMAGED" >"$POWER_DIR/bad"
 	bad=$(disk_bad "$POWER_DIR/bad")
-	stage "$1" load "$bad,log=$POWER_DIR/log" && stage "$1" cuts "$bad" && return
+	stage "$1" load "$bad,log=$POWER_DIR/log" && stage "$1" cuts "$bad" &&
+		{ [ -z "${FULL-}" ] || all_cuts "$1"; } && return
 	cp "$POWER_DIR/log" "$build/power-$1.log"
 	echo "seed $POWER_SEED, $bus, block $POWER_BLOCK; the log of writes is kept: $build/power-$1.log"
 	return 1
