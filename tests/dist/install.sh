@@ -61,10 +61,8 @@ if [ -z "${BLKLAB_GUEST-}${SCRATCH-}" ]; then
 	expect 1 'a prefix that is none' ./dev uninstall --prefix here
 	says '--prefix here: an absolute path is needed'
 	need blklab jq make
-	blklab setup 6.1 || exit 1
-	KERNEL=$(blklab kernels --json | jq -r '.[] | select(.name == "6.1").release')
-	HEADERS=$cache/toolchain/$KERNEL/usr/src/linux-headers-$KERNEL
-	STAGE=$stage
+	kernel_here
+	KERNEL=$release HEADERS=$headers STAGE=$stage
 	export HEADERS KERNEL STAGE
 	if [ "$(id -u)" -eq 0 ] && command -v dkms >/dev/null; then
 		# Of what is built over and over. Debian's headers use it when told so.
@@ -75,7 +73,7 @@ if [ -z "${BLKLAB_GUEST-}${SCRATCH-}" ]; then
 		echo 'skip - modules are built and installed: that takes root, and dkms'
 	fi
 	need dmsetup
-	expect 0 'it is installed in a guest' env TMPDIR=/tmp blklab run --kernel 6.1 --mem 2G \
+	expect 0 'it is installed in a guest' env TMPDIR=/tmp blklab run --kernel "$kernel" --mem 2G \
 		--disk size=16M,name=main -- "$(realpath "$0")"
 	cat "$work/out"
 	exit
@@ -107,6 +105,8 @@ modules()
 if [ -n "${SCRATCH-}" ]; then
 	mkdir -p "/lib/modules/$KERNEL" /usr/src
 	ln -s "$HEADERS" "/lib/modules/$KERNEL/build"
+	touch "/lib/modules/$KERNEL/modules.order" "/lib/modules/$KERNEL/modules.builtin"
+	depmod "$KERNEL" # of a kernel that has no modules.dep DKMS takes it that it is gone
 	mv /usr/bin/uname /usr/bin/uname.real
 	printf '#!/bin/sh\n[ "$*" = -r ] && echo "%s" || exec /usr/bin/uname.real "$@"\n' "$KERNEL" >/usr/bin/uname
 	chmod +x /usr/bin/uname

@@ -91,3 +91,18 @@ need()
 		command -v "$tool" >/dev/null || { echo "$tool is not installed"; exit 77; }
 	done
 }
+
+# kernel_here: one for which this machine's compilers build modules, as Debian builds each kernel's with
+# the one that built it: its $kernel, $release and $headers; or else this test can't run here.
+kernel_here()
+{
+	for kernel in 6.1 6.12 7.2; do
+		blklab setup $kernel || exit 1
+		release=$(blklab kernels --json | jq -r ".[] | select(.name == \"$kernel\").release")
+		headers=${BLKLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/blklab}/toolchain/$release/usr/src/linux-headers-$release
+		compiler=$(sed -n 's/^CC = .*)\(gcc-[0-9]*\)$/\1/p' "$headers/.kernelvariables")
+		! command -v "${compiler:-gcc}" >/dev/null || return 0
+	done
+	echo "the compiler of no kernel is here: $compiler is that of $release"
+	exit 77
+}

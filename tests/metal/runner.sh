@@ -88,6 +88,7 @@ expect 2 'a disk that is none' blklab metal --disk size=nothing
 # begin: one that hangs, in $pid; its QEMU in $qemu.
 begin()
 {
+	: >"$work/out" # or what the last one said is taken for this one's
 	blklab metal --image "$work/hung" --timeout 60 --disk size=1M >"$work/out" 2>"$work/err" </dev/null &
 	pid=$! tries=0 qemu=
 	while [ $tries -lt 200 ] && ! grep -q 'here it goes' "$work/out"; do
