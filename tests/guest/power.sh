@@ -156,12 +156,13 @@ trap 'rm -rf "$POWER_DIR"' EXIT
 runs=${RUNS:-1}
 [ -z "${FULL-}" ] || runs=${RUNS:-6}
 status=0 number=0
-for kernel in $KERNELS; do
-	last=$((number + runs))
+for tested in $KERNELS; do
+	last=$((number + runs)) failed=
 	while [ "$number" -lt "$last" ]; do
 		number=$((number + 1))
-		one_run "$kernel" "$number" || status=1
+		one_run "$tested" "$number" || failed=1
 	done
-	[ "$status" = 0 ] && echo "-- $kernel: passed" || echo "-- $kernel: failed"
+	[ -z "$failed" ] && echo "-- $tested: passed" || echo "-- $tested: failed"
+	[ -z "$failed" ] || status=1
 done
 exit $status
