@@ -295,9 +295,9 @@ static void machine_clear(struct metal_machine *machine)
 }
 
 /*
- * QEMU's debug exit ends it at once until 9.0. Later ones shut the machine down, of which we have
- * it stand still, and have the image's status when they are told to end. One that only switched the
- * machine off has none.
+ * QEMU's debug exit ended it at once (7.2); now it shuts the machine down (10.0), which we have
+ * stand still then, and the image's status is QEMU's when that is told to end. An image that only
+ * switched the machine off has none.
  */
 static void exit_take(struct metal_run *run)
 {
