@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "accel.h"
@@ -21,8 +22,9 @@
 #include "session.h"
 #include "socket.h"
 
-#define LONGER 10   /* times the time limit, for a machine that gets no processor */
-#define GRACE  3000 /* milliseconds for QEMU to write out what it holds of disks */
+#define LONGER 10    /* times the time limit, for a machine that gets no processor */
+#define GRACE  3000  /* milliseconds for QEMU to write out what it holds of disks */
+#define ENDING 30000 /* for one that is to end with the image's status */
 
 const char *const metal_machine_names[] = { "microvm", "pc", "q35", NULL };
 
@@ -37,6 +39,7 @@ struct metal_machine {
 	int said; /* QEMU's stderr */
 	pid_t pid;
 	double started;
+	bool killed;
 };
 
 /*
@@ -77,8 +80,8 @@ void metal_machine_arguments(const struct metal_request *request, struct strings
 	/* A triple fault leaves the machine as it is, to be looked at. */
 	add(arguments, "-no-reboot -action shutdown=pause -M");
 	/*
-	 * Without option ROMs and firmware tables it starts in half the time; and with the one and
-	 * not the other the firmware waits for ever, from QEMU 10 on.
+	 * Without option ROMs and firmware tables it starts in half the time. QEMU 10's firmware
+	 * waits for ever where ACPI is on and option ROMs are off.
 	 */
 	strings_add(arguments, "%s%s", request->machine,
 		    microvm ? ",x-option-roms=off,acpi=off,pit=on,pic=on,rtc=on" : "");
@@ -269,18 +272,40 @@ static void look(struct metal_machine *machine)
 	metal_symbols_close(symbols);
 }
 
+static bool is_shut_down(const struct metal_run *run)
+{
+	return run->halt == METAL_STOOD_STILL && !strcmp(run->state, "guest-shutdown");
+}
+
+/* Wait for its end, and read what it says until then; false: it did not come. */
+static bool machine_gone(struct metal_machine *machine, int patience)
+{
+	struct pollfd fds[2] = { { machine->console, POLLIN, 0 }, { -1, POLLIN, 0 } };
+	double until = session_now() + patience / 1000.0, left;
+	bool gone = false;
+
+	fds[1].fd = (int)syscall(SYS_pidfd_open, machine->pid, 0);
+	while (!gone && (!process_signal() || machine->run->halt == METAL_INTERRUPTED)) {
+		left = until - session_now();
+		if (left <= 0)
+			break;
+		if (poll(fds, 2, (int)(left * 1000) + 1) < 0)
+			continue;
+		if (fds[0].revents && !console_read(machine))
+			fds[0].fd = -1;
+		gone = fds[1].revents;
+	}
+	close(fds[1].fd);
+	return gone;
+}
+
 /* It writes out what it holds of disks and logs if it is told to end. */
 static void machine_end(struct metal_machine *machine)
 {
-	struct pollfd said = { machine->console, POLLIN, 0 };
-	double until = session_now() + GRACE / 1000.0;
-	bool there = true;
-
 	if (!machine->qmp || qmp_run(machine->qmp, "quit", NULL, NULL))
 		kill(-machine->pid, SIGTERM);
-	while (there && session_now() < until && poll(&said, 1, GRACE) >= 0)
-		there = console_read(machine);
-	if (there)
+	machine->killed = !machine_gone(machine, is_shut_down(machine->run) ? ENDING : GRACE);
+	if (machine->killed)
 		kill(-machine->pid, SIGKILL);
 }
 
@@ -295,13 +320,15 @@ static void machine_clear(struct metal_machine *machine)
 }
 
 /*
- * QEMU's debug exit ended it at once (7.2); now it shuts the machine down (10.0), which we have
+ * QEMU's debug exit ended it at once (7.2). Now it shuts the machine down (10.0), which we have
  * stand still then, and the image's status is QEMU's when that is told to end. An image that only
- * switched the machine off has none.
+ * switched the machine off has none, on either.
  */
-static void exit_take(struct metal_run *run)
+static void exit_take(const struct metal_machine *machine)
 {
-	if (run->halt != METAL_STOOD_STILL || strcmp(run->state, "guest-shutdown") || !run->status)
+	struct metal_run *run = machine->run;
+
+	if (!is_shut_down(run) || machine->killed || !run->status)
 		return;
 	run->halt = METAL_ENDED;
 	metal_cpu_free(&run->cpu);
@@ -338,7 +365,7 @@ void metal_machine_run(const struct metal_request *request, struct metal_run *ru
 	machine_clear(&machine);
 	if (machine.pid > 0)
 		run->status = process_wait(machine.pid);
-	exit_take(run);
+	exit_take(&machine);
 	run->said = machine.said < 0 ? must_strdup("") : said_read(machine.said);
 	if (machine.said >= 0)
 		close(machine.said);

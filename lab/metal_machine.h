@@ -27,7 +27,7 @@ struct metal_request {
 
 /* How QEMU ended, or was ended. */
 enum metal_halt {
-	METAL_ENDED,       /* by itself: status */
+	METAL_ENDED,       /* by itself, or because the image asked for it: status */
 	METAL_NOT_STARTED, /* there is no such program, or a disk could not be made: told */
 	METAL_TIMED_OUT,
 	METAL_STOOD_STILL, /* QEMU stopped the machine: state */

@@ -21,9 +21,9 @@ struct qmp {
 	json_int_t
 		id; /* of the last command: an answer that comes too late is not the next one's */
 	char *error;
-	char *shutdown;      /* the reason of that event */
-	unsigned int events; /* that have come */
-	char *data;          /* received, not yet used */
+	char *shutdown;     /* the reason of that event */
+	unsigned int stops; /* events that say so, or that it was shut down */
+	char *data;         /* received, not yet used */
 	size_t size, room;
 };
 
@@ -120,13 +120,15 @@ static int receive(struct qmp *qmp, json_t **object, long long deadline)
 	return 0;
 }
 
-/* All events are counted and skipped, but of this one the reason is kept. */
+/* Events are skipped, but those that tell of a stop counted, and the reason of one kept. */
 static void event_take(struct qmp *qmp, const json_t *object)
 {
 	const char *event = json_string_value(json_object_get(object, "event")), *reason;
 
-	qmp->events += event != NULL;
-	if (!event || strcmp(event, "SHUTDOWN") || qmp->shutdown)
+	if (!event || (strcmp(event, "STOP") && strcmp(event, "SHUTDOWN")))
+		return;
+	qmp->stops++;
+	if (!strcmp(event, "STOP") || qmp->shutdown)
 		return;
 	reason = json_string_value(json_object_get(json_object_get(object, "data"), "reason"));
 	qmp->shutdown = must_strdup(reason ? reason : "");
@@ -178,26 +180,45 @@ int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **an
 	return err ? err : receive_answer(qmp, answer, deadline);
 }
 
+/* What has been received beside an answer. */
+static int take_received(struct qmp *qmp)
+{
+	json_t *object;
+	int err;
+
+	while (qmp->size && memchr(qmp->data, '\n', qmp->size)) {
+		err = receive(qmp, &object, 0);
+		if (err)
+			return err;
+		event_take(qmp, object);
+		json_decref(object);
+	}
+	return 0;
+}
+
 /* An answer that events overtook on their way is older than they are. */
 int qmp_status(struct qmp *qmp, char **status)
 {
-	unsigned int events;
+	unsigned int stops;
 	const char *word;
 	json_t *answer;
+	bool old;
 	int err;
 
-	for (;;) {
-		events = qmp->events;
+	do {
+		stops = qmp->stops;
 		err = qmp_run(qmp, "query-status", NULL, &answer);
 		if (err)
 			return err;
 		word = json_string_value(json_object_get(answer, "status"));
 		*status = must_strdup(word ? word : "");
 		json_decref(answer);
-		if (strcmp(*status, "running") || (qmp->events == events && !qmp->size))
-			return 0;
-		free(*status);
-	}
+		err = take_received(qmp);
+		old = qmp->stops != stops && !strcmp(*status, "running");
+		if (err || old)
+			free(*status);
+	} while (!err && old);
+	return err;
 }
 
 char *qmp_human(struct qmp *qmp, const char *line)

@@ -23,8 +23,8 @@ void qmp_close(struct qmp *qmp);
  */
 int qmp_run(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer);
 /*
- * What the machine is at, in QEMU's words ("running", "shutdown"), to be freed. It is as new as all
- * events that have been received by then. Errors as qmp_run()'s.
+ * What the machine is at, in QEMU's words ("running", "shutdown"), to be freed. It runs only if
+ * no event that has been received by then says otherwise. Errors as qmp_run()'s.
  */
 int qmp_status(struct qmp *qmp, char **status);
 /* As qmp_run(), for a command of the human monitor; its output to be freed, or NULL. */

@@ -100,7 +100,7 @@ static _Noreturn void daemon_run(const struct share *share, int fd, int log)
 	const char *const new_argv[] = {
 		path, "--fd", number, "--shared-dir", share->source, "--cache",
 		share->read_only ? "always" : "never", "--sandbox", "chroot",
-		/* which would be mounts of the guest, that it can't move */
+		/* or each mount of the host is one in the guest, and overlayfs can't take it in */
 		"--no-announce-submounts", NULL
 	};
 

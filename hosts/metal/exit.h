@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a run of a metal image ends. The image writes one of these to QEMU's isa-debug-exit, which
- * then exits with (value << 1) | 1. The lab includes this file to read that status.
+ * How a run of a metal image ends. The image writes one of these to QEMU's isa-debug-exit, for
+ * which QEMU exits with (value << 1) | 1: at once (7.2), or as its ordinary shutdown (10.0), while
+ * the processor goes on for a moment. The lab includes this file to read that status.
  */
 #ifndef BLKMEND_METAL_EXIT_H
 #define BLKMEND_METAL_EXIT_H
@@ -18,7 +19,7 @@
 #define METAL_EXIT_STATUS(value) ((value) << 1 | 1) /* QEMU's exit status */
 
 #ifndef __ASSEMBLER__
-/* Ends the run: QEMU exits. Where there is no isa-debug-exit, says so and halts. Any context. */
+/* Ends the run. Where there is no isa-debug-exit, says so and halts. Any context. */
 __attribute__((noreturn)) void metal_exit(unsigned int value);
 #endif
 

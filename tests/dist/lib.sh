@@ -18,7 +18,8 @@ finish()
 {
 	status=$?
 	rm -rf "$work"
-	[ "$status" -ne 0 ] || [ "$failures" -eq 0 ] || exit 1
+	case $status in 130|143) exit "$status" ;; esac
+	[ "$failures" -eq 0 ] || exit 1
 }
 trap finish EXIT
 trap 'exit 130' INT

@@ -5,9 +5,9 @@
 # and life goes on. Main and spare are partitions of one disk, so that both lose it at one moment.
 #
 # Environment: CUTS, of each run (24); RUNS, of each kernel (1), each with other bad sectors, bus and
-# size of block; FULL=1: 6 runs, and cuts at every flush: of those, what it takes up again in User Mode
-# Linux, where that is built and takes minutes, and else in the kernel itself, which takes hours; PIECES
-# of the load (200); SEED, of the first run.
+# size of block; FULL=1: 6 runs, each cut at every flush as well: these cuts are replayed in User Mode
+# Linux if that is built (minutes), else in the kernel itself (hours); PIECES of the load (200); SEED,
+# of the first run.
 . "$(dirname "$0")/lib.sh"
 [ -z "${FULL-}" ] || GUEST_TIMEOUT=${GUEST_TIMEOUT:-36000}
 export GUEST_TIMEOUT="${GUEST_TIMEOUT:-400}"
@@ -125,7 +125,8 @@ stage()
 all_cuts()
 {
 	where=$1
-	! blklab run --kernel uml -- true >/dev/null 2>&1 || where=uml
+	! blklab kernels --json | grep -q '"name": "uml"' || where=uml
+	echo "cuts at every flush of the load on $1, replayed in $where"
 	POWER_ALL=1 stage "$where" cuts "$bad"
 }
 

@@ -6,7 +6,7 @@
 guest --disk size=16M,name=main --disk size=32M,name=spare,slow=40iops
 dev=/dev/mapper/r count=28672
 
-# begun MESSAGE [SECTORS]: so many (1) of it are done when this returns, and there is more to come.
+# begun MESSAGE [SECTORS]: so many (1) of it are done when this returns, or half a minute has passed.
 begun()
 {
 	before=$(field r 13) tries=0 least=${2:-1}

@@ -123,6 +123,7 @@ ended 143
 expect 0 'the image lists its tests' blklab metal --list
 test -s "$work/out" || fail 'it has none'
 expect 2 'a test that it does not have' blklab metal --no-disks no/such/test
-says 'no/such/test'
+grep -q '^blklab: .*no/such/test' "$work/err" || fail "what it means is not told: $(cat "$work/err")"
+! grep -q isa-debug-exit "$work/out" || fail 'code behind the end of the image has run'
 expect 125 'a processor without long mode' blklab metal --no-disks --cpu qemu32
 says 'no long mode'
